@@ -1,0 +1,83 @@
+"""From a checked configuration to the objects of a run."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from gan_lightning.data import ImageData
+from gan_lightning.errors import UserError
+from gan_lightning.models import GAN
+from gan_lightning.runs import open_run, read_checkpoint
+
+log = logging.getLogger(__name__)
+
+
+def build(node: Any, **facts: Any) -> Any:
+    """Instantiate a node of the configuration; an empty node gives None."""
+    if not node:
+        return None
+    try:
+        return instantiate(node, _convert_="all", **facts)
+    except InstantiationException as error:
+        if isinstance(error.__cause__, UserError):
+            raise error.__cause__ from None
+        raise UserError(f"{node.get('_target_')}: {error.__cause__ or error}") from error
+
+
+def build_data(cfg: DictConfig) -> ImageData:
+    """The data module; it knows its image shape and classes, but has read no image yet."""
+    return build(cfg.data)
+
+
+def build_module(cfg: DictConfig, data: ImageData) -> GAN:
+    """The game, its networks shaped for the data; optimizers are tried here, before any data is loaded."""
+    module: GAN = build(
+        cfg.model,
+        generator=build(cfg.network.generator, image_shape=data.image_shape, latent_dim=cfg.model.latent_dim),
+        discriminator=build(cfg.network.discriminator, image_shape=data.image_shape),
+        loss=build(cfg.loss),
+        penalty=build(cfg.penalty),
+    )
+    try:
+        module.configure_optimizers()
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            f"model.generator_optimizer, model.discriminator_optimizer or model.scheduler: {error}"
+        ) from error
+    return module
+
+
+def load_module(run: str) -> tuple[GAN, ImageData, Path]:
+    """The trained game of a run folder or checkpoint file, on the CPU, with its data module and checkpoint."""
+    folder, checkpoint = open_run(run)
+    cfg = folder.config()
+    data = build_data(cfg)
+    module = build_module(cfg, data)
+    content = read_checkpoint(checkpoint)
+    module.load_state_dict(content["state_dict"])
+    module.on_load_checkpoint(content)
+    return module.eval(), data, checkpoint
+
+
+def native_bfloat16(accelerator: str) -> bool:
+    """Whether the processor that will train computes bfloat16 in hardware."""
+    if accelerator in ("gpu", "cuda") or (accelerator == "auto" and torch.cuda.is_available()):
+        return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
+    if accelerator in ("auto", "cpu"):
+        capabilities = torch.cpu.get_capabilities()
+        return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("bf16"))
+    return False
+
+
+def choose_precision(wish: str | int, accelerator: str) -> tuple[str, str]:
+    """Lightning's name of the precision, and why it was chosen."""
+    if wish == "auto":
+        if native_bfloat16(accelerator):
+            return "bf16-mixed", "bfloat16 where safe (precision=auto: this processor computes it natively)"
+        return "32-true", "float32 (precision=auto: this processor does not compute bfloat16 natively)"
+    return ("bf16-mixed", "bfloat16 where safe") if wish == "bf16" else ("32-true", "float32")

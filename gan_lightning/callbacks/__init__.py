@@ -1,0 +1,11 @@
+"""What watches a run: numbers, pictures, checkpoints, progress, and what may stop it."""
+
+from gan_lightning import torchvision_ops  # noqa: F401  (before pytorch_lightning)
+from gan_lightning.callbacks.checkpoints import Checkpoints
+from gan_lightning.callbacks.metrics import Metrics
+from gan_lightning.callbacks.progress import Bar, Lines
+from gan_lightning.callbacks.samples import Samples
+from gan_lightning.callbacks.status import Status
+from gan_lightning.callbacks.stopping import Budget, GracefulStop
+
+__all__ = ["Bar", "Budget", "Checkpoints", "GracefulStop", "Lines", "Metrics", "Samples", "Status"]

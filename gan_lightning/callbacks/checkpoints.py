@@ -1,0 +1,80 @@
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import PositiveInt
+from pytorch_lightning import Trainer
+from pytorch_lightning.callbacks import Checkpoint
+
+from gan_lightning.models import GAN
+from gan_lightning.runs import RunFolder
+
+
+class Checkpoints(Checkpoint):
+    """`checkpoints/last.ckpt` at every epoch's end and wherever training stops; others every few epochs.
+
+    A run that stops inside an epoch is saved before Lightning counts that epoch as done, with the place in the
+    data and the state of every process's random numbers: resuming it gives the weights of a run never stopped.
+
+    Args:
+        every_n_epochs: also keep `epoch-N.ckpt` every so many epochs; None keeps only the last.
+    """
+
+    def __init__(self, every_n_epochs: PositiveInt | None = None) -> None:
+        super().__init__()
+        self.every_n_epochs = every_n_epochs
+        self.saved_step = -1
+        self.random_states: list[dict[str, torch.Tensor]] = []
+
+    def on_train_batch_end(self, trainer: Trainer, module: GAN, *unused: Any) -> None:  # type: ignore[override]
+        """Save when a budget or the user has asked to stop."""
+        if trainer.should_stop:
+            self.save(trainer, "last")
+
+    def on_train_epoch_end(self, trainer: Trainer, module: GAN) -> None:  # type: ignore[override]
+        """Save, unless the stop inside this epoch has just been saved."""
+        if self.saved_step == trainer.global_step:
+            return
+        self.save(trainer, "last")
+        epoch = trainer.current_epoch + 1
+        if self.every_n_epochs is not None and epoch % self.every_n_epochs == 0:
+            self.save(trainer, f"epoch-{epoch:04d}")
+
+    def save(self, trainer: Trainer, name: str) -> None:
+        """Write one checkpoint; the file it replaces stays whole until the new one is."""
+        folder = RunFolder(Path(trainer.default_root_dir)).checkpoints
+        trainer.save_checkpoint(folder / f"{name}.ckpt")
+        self.saved_step = trainer.global_step
+
+    def on_save_checkpoint(self, trainer: Trainer, module: GAN, checkpoint: dict[str, Any]) -> None:  # type: ignore[override]
+        """Keep every process's random state."""
+        checkpoint["random_states"] = gather(random_state(), trainer.world_size)
+
+    def on_load_checkpoint(self, trainer: Trainer, module: GAN, checkpoint: dict[str, Any]) -> None:  # type: ignore[override]
+        """Remember the random states until training starts."""
+        self.random_states = checkpoint["random_states"]
+
+    def on_train_start(self, trainer: Trainer, module: GAN) -> None:  # type: ignore[override]
+        """Go on with the random numbers where the checkpoint stopped."""
+        if len(self.random_states) == trainer.world_size:
+            state = self.random_states[trainer.global_rank]
+            torch.set_rng_state(state["cpu"])
+            if "cuda" in state:
+                torch.cuda.set_rng_state(state["cuda"])
+
+
+def random_state() -> dict[str, torch.Tensor]:
+    """The state of this process's random numbers."""
+    state = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        state["cuda"] = torch.cuda.get_rng_state()
+    return state
+
+
+def gather(state: dict[str, torch.Tensor], world_size: int) -> list[dict[str, torch.Tensor]]:
+    """One state from each process, in the order of their ranks."""
+    if world_size == 1:
+        return [state]
+    states: list[Any] = [None] * world_size
+    torch.distributed.all_gather_object(states, state)
+    return states

@@ -1,0 +1,82 @@
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
+from pytorch_lightning import Callback, Trainer
+from pytorch_lightning.utilities import rank_zero_only
+
+from gan_lightning.data import ImageData
+from gan_lightning.images import grid, save_gif, save_png, to_uint8
+from gan_lightning.loggers import GuardedWandbLogger, log_picture
+from gan_lightning.models import GAN
+from gan_lightning.runs import RunFolder
+
+
+class Samples(Callback):
+    """Grids from the same noise all along: samples/step-N.png, every logger that shows pictures, timelapse.gif.
+
+    Grids are drawn at generator steps 0, `first`, `first * growth`, `first * growth^2` ... and at the end. The
+    noise has its own random generator and batch norm its eval mode, so that watching never changes training.
+
+    Args:
+        images: in each grid.
+        first: generator steps of the first grid after the untrained one.
+        growth: ratio of generator steps between two grids.
+        seed: of the fixed noise.
+    """
+
+    def __init__(
+        self, images: PositiveInt = 64, first: PositiveInt = 16, growth: PositiveFloat = 1.2, seed: NonNegativeInt = 0
+    ) -> None:
+        self.images = images
+        self.first = first
+        self.growth = growth
+        self.seed = seed
+        self.next_step = 0
+
+    @rank_zero_only
+    def on_train_start(self, trainer: Trainer, module: GAN) -> None:  # type: ignore[override]
+        """Draw the noise, and real images to compare with; a resumed run keeps the grids it still stands for."""
+        self.folder = RunFolder(Path(trainer.default_root_dir))
+        self.latent = module.sample_latent(self.images, torch.Generator().manual_seed(self.seed))
+        data: ImageData = trainer.datamodule  # type: ignore[attr-defined]
+        save_png(grid(data.training.images[: self.images]), self.folder.samples / "real.png")
+        for stale in self.folder.grids():
+            if int(stale.stem.removeprefix("step-")) > module.generator_steps:
+                stale.unlink()
+        while self.next_step < module.generator_steps:
+            self.advance()
+        self.draw_when_due(trainer, module)
+
+    @rank_zero_only
+    def on_train_batch_end(self, trainer: Trainer, module: GAN, *unused: Any) -> None:  # type: ignore[override]
+        """Draw a grid when its step has come."""
+        self.draw_when_due(trainer, module)
+
+    @rank_zero_only
+    def on_train_end(self, trainer: Trainer, module: GAN) -> None:  # type: ignore[override]
+        """Draw the last grid and join all of them."""
+        self.draw(trainer, module)
+        save_gif(self.folder.grids(), self.folder.timelapse)
+        for logger in trainer.loggers:
+            if isinstance(logger, GuardedWandbLogger):
+                logger.log_film("timelapse", self.folder.timelapse)
+
+    def draw_when_due(self, trainer: Trainer, module: GAN) -> None:
+        """Draw and set the next step, once per step."""
+        if module.generator_steps >= self.next_step:
+            self.draw(trainer, module)
+            self.advance()
+
+    def advance(self) -> None:
+        """0, first, first * growth ... always at least one step on."""
+        self.next_step = max(self.first, self.next_step + 1, math.ceil(self.next_step * self.growth))
+
+    def draw(self, trainer: Trainer, module: GAN) -> None:
+        """One grid of the averaged generator."""
+        picture = grid(to_uint8(module.sample(self.latent)))
+        save_png(picture, self.folder.samples / f"step-{module.generator_steps:07d}.png")
+        for logger in trainer.loggers:
+            log_picture(logger, "samples", picture, module.generator_steps)

@@ -1,0 +1,44 @@
+import time
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning import Callback, Trainer
+from pytorch_lightning.utilities import rank_zero_only
+
+from gan_lightning.models import GAN
+from gan_lightning.runs import RunFolder
+
+
+class Status(Callback):
+    """Keeps status.json: how far training has come, updated at its start, at every epoch's end and at its end."""
+
+    @rank_zero_only
+    def on_train_start(self, trainer: Trainer, module: GAN) -> None:  # type: ignore[override]
+        """Training begins, or goes on: seconds of earlier sessions count."""
+        self.folder = RunFolder(Path(trainer.default_root_dir))
+        self.seconds_before = self.folder.status().get("seconds", 0)
+        self.started = time.monotonic()
+        self.update(trainer, module, state="running")
+
+    @rank_zero_only
+    def on_train_epoch_end(self, trainer: Trainer, module: GAN) -> None:  # type: ignore[override]
+        """An epoch is over."""
+        self.update(trainer, module)
+
+    @rank_zero_only
+    def on_train_end(self, trainer: Trainer, module: GAN) -> None:  # type: ignore[override]
+        """Training is over."""
+        self.update(trainer, module)
+
+    def update(self, trainer: Trainer, module: GAN, **more: Any) -> None:
+        """Write the counters and anything else over what the file says."""
+        self.folder.write_status(
+            self.folder.status()
+            | {
+                "epochs": trainer.current_epoch,
+                "generator_steps": module.generator_steps,
+                "images_seen": module.images_seen,
+                "seconds": round(self.seconds_before + time.monotonic() - self.started, 1),
+            }
+            | more
+        )

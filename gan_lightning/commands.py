@@ -1,0 +1,179 @@
+"""The verbs other than train; each takes the words after it on the command line."""
+
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from gan_lightning.config import check_value, compose, did_you_mean, explain, options
+from gan_lightning.errors import UserError
+
+log = logging.getLogger(__name__)
+
+GROUPS = ("model", "network", "loss", "penalty", "data", "accelerator", "logger")
+
+
+def parse(words: list[str], allowed: dict[str, Any], required: tuple[str, ...] = ()) -> dict[str, Any]:
+    """`key=value` words as a mapping, each value of its key's type.
+
+    Raises:
+        UserError: for a word without "=", an unknown key, a wrong value or a missing key.
+    """
+    values: dict[str, Any] = {}
+    for key, value in split(words):
+        if key not in allowed:
+            raise UserError(f"{key} is no option here.{did_you_mean(key, allowed)}")
+        check_value(key, value, allowed[key])
+        values[key] = value
+    for key in required:
+        if key not in values:
+            raise UserError(f"{key}= is missing. Allowed: {', '.join(allowed)}")
+    return values
+
+
+def split(words: list[str]) -> Iterator[tuple[str, Any]]:
+    """Each `key=value` word as its key and its value, read as yaml."""
+    for word in words:
+        key, equals, _ = word.partition("=")
+        if not equals:
+            raise UserError(f"{word} is not of the form key=value")
+        yield key, OmegaConf.select(OmegaConf.from_dotlist([word]), key)
+
+
+def resume(words: list[str]) -> None:
+    """`resume run=FOLDER [any.option=value ...]`: go on where a run stopped, in its own folder and W&B run."""
+    from gan_lightning.runs import open_run
+    from gan_lightning.train import train
+
+    run = next((word.partition("=")[2] for word in words if word.startswith("run=")), None)
+    if run is None:
+        raise UserError("run= is missing: type resume run=FOLDER")
+    folder, checkpoint = open_run(run)
+    cfg = changed(folder.config(), [word for word in words if not word.startswith("run=")])
+    refuse_spent_budget(cfg, checkpoint, run)
+    file = logging.FileHandler(folder.path / "train.log", delay=True)
+    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.getLogger().addHandler(file)
+    train(cfg, folder, name=folder.path.name, checkpoint=checkpoint)
+
+
+def changed(cfg: DictConfig, words: list[str]) -> DictConfig:
+    """A run's configuration with some options changed; unknown ones are refused."""
+    for key, value in split(words):
+        try:
+            OmegaConf.update(cfg, key, value)
+        except OmegaConfBaseException as error:
+            raise explain(error) from error
+    return cfg
+
+
+def refuse_spent_budget(cfg: DictConfig, checkpoint: Path, run: str) -> None:
+    """Say so when a run has nothing left to do, instead of doing nothing."""
+    from gan_lightning.runs import read_checkpoint
+
+    content = read_checkpoint(checkpoint)
+    done = {
+        "trainer.max_epochs": content["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"],
+        "max_images": content["counters"]["images_seen"],
+        "max_generator_steps": content["counters"]["generator_steps"],
+    }
+    limits = {key: OmegaConf.select(cfg, key) for key in done}
+    if not any(limits.values()) and cfg.trainer.max_time is None:
+        from gan_lightning.train import DEFAULT_EPOCHS
+
+        limits["trainer.max_epochs"] = DEFAULT_EPOCHS
+    for key, limit in limits.items():
+        if limit is not None and 0 < limit <= done[key]:
+            raise UserError(
+                f"{run} has spent its budget: {key}={limit:,}, and {done[key]:,} are done; "
+                f"type resume run={run} {key}={2 * done[key]} to go on"
+            )
+
+
+def sample(words: list[str]) -> None:
+    """`sample run=FOLDER n=64 seed=0 weights=ema|raw out=grid.png|samples.npz|FOLDER`."""
+    from pydantic import NonNegativeInt, PositiveInt
+
+    from gan_lightning.models.gan import Weights
+
+    allowed = {"run": str, "n": PositiveInt, "seed": NonNegativeInt, "weights": Weights, "out": str}
+    defaults: dict[str, Any] = {"n": 64, "seed": 0, "weights": "ema", "out": "samples.png"}
+    given = defaults | parse(words, allowed, required=("run",))
+    out = Path(given["out"])
+    if out.suffix not in WRITERS:
+        raise UserError(f"out={out} is not allowed: type out=FILE.png (a grid), out=FILE.npz (an array) or out=FOLDER")
+
+    import torch
+
+    from gan_lightning.build import load_module
+    from gan_lightning.images import to_uint8
+
+    module, _, checkpoint = load_module(given["run"])
+    latent = module.sample_latent(given["n"], torch.Generator().manual_seed(given["seed"]))
+    images = torch.cat([to_uint8(module.sample(part, given["weights"])) for part in latent.split(256)])
+    out.parent.mkdir(parents=True, exist_ok=True)
+    WRITERS[out.suffix](images, out)
+    print(f"{given['n']} samples of {checkpoint} ({given['weights']} weights, seed {given['seed']}) in {out}")
+
+
+def write_grid(images: Any, out: Path) -> None:
+    """One picture of all images."""
+    from gan_lightning.images import grid, save_png
+
+    save_png(grid(images), out)
+
+
+def write_array(images: Any, out: Path) -> None:
+    """`images`: uint8 (n, C, H, W)."""
+    import numpy as np
+
+    np.savez_compressed(out, images=images.numpy())
+
+
+def write_folder(images: Any, out: Path) -> None:
+    """A PNG file for each image."""
+    from gan_lightning.images import save_png
+
+    for index, image in enumerate(images):
+        save_png(image, out / f"{index:06d}.png")
+
+
+WRITERS: dict[str, Callable[[Any, Path], None]] = {".png": write_grid, ".npz": write_array, "": write_folder}
+
+
+def list_choices(words: list[str]) -> None:
+    """`list`: every choice of every config group, a line each."""
+    parse(words, {})
+    for group in GROUPS:
+        print(f"{group}=")
+        for name, description in options(group).items():
+            print(f"  {name:<16} {description}")
+
+
+def fetch_data(words: list[str]) -> None:
+    """`data [name=mnist] [dir=FOLDER]`: fetch and verify the data sets; say where they are and what they hold."""
+    from gan_lightning.build import build_data
+
+    names = [name for name in options("data") if name != "image_folder"]
+    given = parse(words, {"name": str, "dir": str})
+    if given.get("name", names[0]) not in names:
+        raise UserError(f"name={given['name']} is no data set that can be fetched.{did_you_mean(given['name'], names)}")
+    failed = 0
+    for name in [given["name"]] if "name" in given else names:
+        words = [f"data.dir={given['dir']}"] if "dir" in given and name != "mnist_5k" else []
+        try:
+            data = build_data(compose(f"data={name}", *words))
+            data.fetch()
+            splits = data.load()
+        except UserError as error:
+            failed += 1
+            print(f"{name:<14} missing\n{error}")
+            continue
+        sizes = " + ".join(f"{len(part.images):,} {split}" for split, part in splits._asdict().items())
+        shape = "x".join(map(str, data.image_shape))
+        print(f"{name:<14} verified  {sizes} images of {shape}, {len(data.class_names)} classes, in {data.location}")
+    if failed:
+        raise UserError(f"{failed} of the data sets could not be fetched; the others can be used")

@@ -1,0 +1,174 @@
+"""Where conf/ is, what its keys may hold, and errors that name the alternatives."""
+
+import difflib
+import inspect
+import pkgutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal, get_type_hints
+
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
+from pydantic import ConfigDict, NonNegativeInt, PositiveInt, TypeAdapter, ValidationError
+from pydantic.errors import PydanticSchemaGenerationError
+
+from gan_lightning.errors import UserError
+
+_PACKAGE = Path(__file__).resolve().parent
+CONF_DIR = next(folder for folder in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if folder.is_dir())
+"""Inside the package when installed from a wheel, beside it in a checkout."""
+
+Precision = Literal["auto", "bf16", 32]
+
+ROOT: dict[str, Any] = {
+    "seed": NonNegativeInt,
+    "precision": Precision,
+    "max_images": PositiveInt | None,
+    "max_generator_steps": PositiveInt | None,
+    **dict.fromkeys(("trainer", "model", "data", "network", "loss", "penalty", "logger", "callbacks"), dict),
+}
+"""Every top-level key and its type."""
+
+STRICTER: dict[str, Any] = {
+    "trainer.max_epochs": PositiveInt | Literal[-1] | None,
+    "trainer.devices": PositiveInt | Literal[-1, "auto"] | list[NonNegativeInt],
+    "trainer.accelerator": Literal["auto", "cpu", "gpu", "cuda", "mps", "tpu"],
+}
+"""Options of pytorch-lightning's Trainer whose own type hints let mistakes through."""
+
+
+def compose(*overrides: str) -> DictConfig:
+    """The configuration a command line gives, without running it: `compose("model=wgan", "seed=1")`."""
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        return hydra_compose("train", overrides=list(overrides))
+
+
+def options(group: str) -> dict[str, str]:
+    """The choices of a config group, each with the first comment line of its file."""
+    return {file.stem: describe(file) for file in sorted((CONF_DIR / group).glob("*.yaml"))}
+
+
+def describe(file: Path) -> str:
+    """The first comment line of a yaml file that is not a Hydra directive."""
+    comments = (line[1:].strip() for line in file.read_text().splitlines() if line.startswith("#"))
+    return next((comment for comment in comments if not comment.startswith("@package")), "")
+
+
+def did_you_mean(word: str, allowed: Iterable[str], prefix: str = "") -> str:
+    """`; did you mean X? Allowed: ...` for a word that is not among the allowed ones."""
+    names = sorted(map(str, allowed))
+    close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
+    hint = f" Did you mean {prefix}{close[0]}?" if close else ""
+    return f"{hint} Allowed: {', '.join(names) or 'none'}"
+
+
+# Checking
+
+
+def check(cfg: DictConfig) -> None:
+    """Refuse unknown keys and values of a wrong type anywhere in a composed configuration.
+
+    Raises:
+        UserError: naming the key, what it holds and what is allowed.
+    """
+    try:
+        plain = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    except (MissingMandatoryValue, OmegaConfBaseException) as error:
+        raise explain(error) from error
+    assert isinstance(plain, dict)
+    for key, value in ((str(key), value) for key, value in plain.items()):
+        if key not in ROOT:
+            raise UserError(f"{key} is no option.{did_you_mean(key, ROOT)}")
+        check_value(key, value, ROOT[key])
+    for key in ROOT:
+        check_node(key, plain.get(key))
+
+
+def check_node(path: str, node: Any) -> None:
+    """Check a mapping, and the mappings inside it, against the signatures of their `_target_`s."""
+    if not isinstance(node, dict):
+        return
+    if "_target_" in node:
+        check_arguments(path, node)
+    for key, value in node.items():
+        check_node(f"{path}.{key}", value)
+
+
+def check_arguments(path: str, node: dict[str, Any]) -> None:
+    """Check one node's keys and values against the signature of its `_target_`."""
+    target = locate(f"{path}._target_", node["_target_"])
+    hints = type_hints(target)
+    parameters = inspect.signature(target).parameters
+    # parameters without a default that no file sets are given by the program, not by the user
+    names = [name for name, it in parameters.items() if name in node or it.default is not it.empty]
+    for key, value in node.items():
+        if key in ("_target_", "_partial_", "_convert_", "_recursive_", "_args_"):
+            continue
+        if key not in names:
+            raise UserError(f"{path}.{key} is no option.{did_you_mean(key, names, prefix=f'{path}.')}")
+        if not (isinstance(value, dict) and "_target_" in value):
+            expected = STRICTER.get(f"{path}.{key}", hints.get(key, Any))
+            check_value(f"{path}.{key}", value, expected)
+
+
+def locate(path: str, target: str) -> Any:
+    """The class or function that a dotted name names."""
+    try:
+        return pkgutil.resolve_name(target)
+    except (ValueError, ImportError, AttributeError) as error:
+        raise UserError(f"{path}={target} names nothing that can be imported: {error}") from error
+
+
+def type_hints(target: Any) -> dict[str, Any]:
+    """Type hints of a class's constructor or of a function."""
+    try:
+        return get_type_hints(target.__init__ if inspect.isclass(target) else target, include_extras=True)
+    except NameError:  # hints that exist for type checkers only: this library's values go unchecked
+        return {}
+
+
+def check_value(path: str, value: Any, expected: Any) -> None:
+    """Check one value against a type hint, where the hint says something about plain values."""
+    try:
+        adapter = TypeAdapter(expected, config=ConfigDict(arbitrary_types_allowed=True))
+    except PydanticSchemaGenerationError:
+        return
+    except TypeError:  # a config is refused for hints that carry their own
+        adapter = TypeAdapter(expected)
+    try:
+        adapter.validate_python(value)
+    except ValidationError as error:
+        wishes = dict.fromkeys(detail["msg"].removeprefix("Input ") for detail in error.errors())
+        raise UserError(f"{path}={value} is not allowed: it {', or it '.join(wishes)}") from error
+
+
+# Explaining
+
+
+def explain(error: Exception) -> UserError:
+    """What a Hydra or OmegaConf error means for the person at the keyboard."""
+    cause = error.__cause__ if isinstance(error, ConfigCompositionException) and error.__cause__ else error
+    if isinstance(cause, ConfigAttributeError | ConfigKeyError) and isinstance(cause.parent_node, DictConfig):
+        full_key = str(cause.full_key)
+        parent = full_key.rpartition(".")[0]
+        allowed = [str(key) for key in cause.parent_node if not str(key).startswith("_")]
+        if not parent:
+            allowed = [key for key in allowed if key in ROOT] + ["accelerator", "experiment"]
+        prefix = f"{parent}." if parent else ""
+        return UserError(f"{full_key} is no option.{did_you_mean(full_key.rpartition('.')[2], allowed, prefix)}")
+    if isinstance(cause, MissingConfigException) and cause.missing_cfg_file and cause.options:
+        group, _, choice = cause.missing_cfg_file.rpartition("/")
+        return UserError(f"{group}={choice} is no choice.{did_you_mean(choice, cause.options)}")
+    if isinstance(cause, MissingMandatoryValue):
+        return UserError(f"{cause.full_key} has no value: type {cause.full_key}=VALUE")
+    text = "\n".join(line for line in str(error).splitlines() if line.strip())
+    if cause is not error:
+        text += "\n" + str(cause).splitlines()[0]
+    return UserError(text)
+
+
+CONFIG_ERRORS = (HydraException, OmegaConfBaseException)

@@ -1,0 +1,65 @@
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Batch(NamedTuple):
+    """Images uint8 (N, C, H, W) and class labels int64 (N,)."""
+
+    images: Tensor
+    labels: Tensor
+
+
+class BatchLoader:
+    """Seeded, shuffled, sharded batches cut from one in-memory uint8 tensor by index; no work per image.
+
+    Every epoch has its own order, drawn from (seed, epoch) alone. With `world_size` processes each takes its
+    share of every global batch: together they see each image at most once an epoch, and exactly once when
+    `batch_size` divides the data set. The last incomplete batch is dropped, so that batch statistics and
+    shapes never change. `state_dict` holds the place in the epoch, so a stopped run goes on at the next batch.
+
+    Args:
+        data: the images and labels to draw from.
+        batch_size: images of all processes together.
+        seed: of the order.
+        rank: this process, 0 <= rank < world_size; world_size must divide batch_size.
+        world_size: number of processes.
+    """
+
+    def __init__(self, data: Batch, batch_size: int, seed: int, rank: int = 0, world_size: int = 1) -> None:
+        self.data = data
+        self.batch_size = batch_size
+        self.seed = seed
+        self.rank = rank
+        self.world_size = world_size
+        self.epoch = 0
+        self.position = 0
+
+    def __len__(self) -> int:
+        return len(self.data.images) // self.batch_size
+
+    def __iter__(self) -> Iterator[Batch]:
+        if self.position >= len(self):
+            self.epoch, self.position = self.epoch + 1, 0
+        share = self.batch_size // self.world_size
+        order = self.order()
+        while self.position < len(self):
+            start = self.position * self.batch_size + self.rank * share
+            chosen = order[start : start + share]
+            self.position += 1
+            yield Batch(self.data.images[chosen], self.data.labels[chosen])
+
+    def order(self) -> Tensor:
+        """This epoch's permutation of the data set, the same in every process."""
+        random = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+        return torch.randperm(len(self.data.images), generator=random)
+
+    def state_dict(self) -> dict[str, int]:
+        """The epoch and the batches already drawn from it."""
+        return {"epoch": self.epoch, "position": self.position}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go on after the batches already drawn."""
+        self.epoch, self.position = state["epoch"], state["position"]

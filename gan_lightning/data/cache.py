@@ -1,0 +1,30 @@
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import platformdirs
+from filelock import FileLock
+
+
+def cache_folder() -> Path:
+    """Where everything found or fetched is kept: $GAN_LIGHTNING_CACHE, else the user's cache folder."""
+    return Path(os.environ.get("GAN_LIGHTNING_CACHE") or platformdirs.user_cache_dir("gan_lightning"))
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """One process at a time works on a folder; the others wait, then find the work done."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".lock"):
+        yield
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """All of the content appears under its name, or nothing does."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,117 @@
+from abc import abstractmethod
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from pydantic import NonNegativeInt, PositiveInt
+from pytorch_lightning import LightningDataModule
+
+from gan_lightning.data.batches import Batch, BatchLoader
+from gan_lightning.errors import UserError
+from gan_lightning.images import ImageShape
+
+SPLIT_SEED = 2014  # one split for every run, whatever its seed: scores on it must compare
+
+
+class Splits(NamedTuple):
+    """Three disjoint parts of a data set."""
+
+    train: Batch
+    validation: Batch
+    test: Batch
+
+
+def hold_out(data: Batch, count: int) -> tuple[Batch, Batch]:
+    """Split `count` images, drawn with a fixed seed, off a data set: (rest, held out)."""
+    if not 0 <= count < len(data.images):
+        raise UserError(
+            f"cannot hold out {count:,} of {len(data.images):,} images; the rest trains and must not be empty"
+        )
+    order = torch.randperm(len(data.images), generator=torch.Generator().manual_seed(SPLIT_SEED))
+    held, rest = order[:count].sort().values, order[count:].sort().values
+    return Batch(data.images[rest], data.labels[rest]), Batch(data.images[held], data.labels[held])
+
+
+class ImageData(LightningDataModule):
+    """A data set of small images, held in memory as uint8.
+
+    A subclass says what the images are (`image_shape`, `class_names`) and how to get them (`load`).
+    Only the training split is ever trained on; the split is the same for every seed.
+
+    Args:
+        batch_size: real images in each discriminator step, all processes together.
+        seed: of the shuffling.
+    """
+
+    def __init__(self, batch_size: PositiveInt = 64, seed: NonNegativeInt = 0) -> None:
+        super().__init__()
+        self.batch_size = batch_size
+        self.seed = seed
+        self.splits: Splits | None = None
+        self.loader: BatchLoader | None = None
+        self.saved_state: dict[str, Any] = {}
+
+    @property
+    @abstractmethod
+    def image_shape(self) -> ImageShape:
+        """Channels, height, width, known before any image is read."""
+
+    @property
+    @abstractmethod
+    def class_names(self) -> list[str]:
+        """A name for each label; empty when the images have no classes."""
+
+    @property
+    @abstractmethod
+    def location(self) -> Path:
+        """The folder the images are read from, once fetched."""
+
+    @abstractmethod
+    def fetch(self) -> None:
+        """Make sure that the data set is on this machine; nothing to do for files the user brings."""
+
+    @abstractmethod
+    def load(self) -> Splits:
+        """Read the fetched data set."""
+
+    def prepare_data(self) -> None:
+        """Lightning calls this once per machine, before `setup` in every process."""
+        self.fetch()
+
+    def setup(self, stage: str | None = None) -> None:
+        """Read the splits into memory."""
+        if self.splits is None:
+            self.splits = self.load()
+        available = len(self.training.images)
+        if self.batch_size > available:
+            raise UserError(
+                f"data.batch_size={self.batch_size} is larger than the {available:,} training images; "
+                f"type data.batch_size={min(64, available)}"
+            )
+
+    @property
+    def training(self) -> Batch:
+        """The training split, after `setup`."""
+        assert self.splits is not None, "call setup() first"
+        return self.splits.train
+
+    def train_dataloader(self) -> BatchLoader:
+        """Batches of this process's share of the training split."""
+        rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        if self.batch_size % world_size:
+            raise UserError(
+                f"data.batch_size={self.batch_size} cannot be shared equally by {world_size} processes; "
+                f"type data.batch_size={max(1, self.batch_size // world_size) * world_size}"
+            )
+        self.loader = BatchLoader(self.training, self.batch_size, self.seed, rank, world_size)
+        if self.saved_state:
+            self.loader.load_state_dict(self.saved_state)
+        return self.loader
+
+    def state_dict(self) -> dict[str, Any]:
+        """The place in the epoch, kept in every checkpoint."""
+        return self.loader.state_dict() if self.loader else {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Applied when the loader is made."""
+        self.saved_state = state_dict

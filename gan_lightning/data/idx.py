@@ -1,0 +1,250 @@
+"""MNIST and Fashion-MNIST in their original IDX files: found, fetched, verified, cached, read."""
+
+import contextlib
+import functools
+import gzip
+import hashlib
+import io
+import logging
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from pydantic import NonNegativeInt, PositiveInt
+from torch import Tensor
+
+from gan_lightning.data.batches import Batch
+from gan_lightning.data.cache import cache_folder, locked, write_atomically
+from gan_lightning.data.datamodule import ImageData, Splits, hold_out
+from gan_lightning.errors import UserError
+from gan_lightning.images import ImageShape
+
+log = logging.getLogger(__name__)
+
+SECONDS_TO_ANSWER = 20  # for each mirror
+SECONDS_FOR_DEBIAN = 120
+DATA_VARIABLE = "GAN_LIGHTNING_DATA"
+DEBIAN_PACKAGE = "dataset-fashion-mnist"
+DEBIAN_FOLDER = Path("usr/share/datasets/fashion-mnist")
+
+Source = Callable[[str], bytes]
+"""Gives the unpacked bytes of one named IDX file, or raises an exception that says why it cannot."""
+
+
+def parse_idx(content: bytes) -> Tensor:
+    """The uint8 array of an IDX file: magic (0, 0, 8, rank), big-endian sizes, then the data.
+
+    Raises:
+        ValueError: when the bytes are not that, or are fewer or more than the header promises.
+    """
+    if len(content) < 4 or content[:3] != b"\0\0\x08":
+        raise ValueError("not an IDX file of unsigned bytes")
+    rank = content[3]
+    header = 4 + 4 * rank
+    shape = tuple(int(size) for size in np.frombuffer(content[4:header], dtype=">i4"))
+    if len(shape) != rank or len(content) - header != int(np.prod(shape)):
+        raise ValueError(f"truncated: the header promises {shape}, the file holds {len(content)} bytes")
+    return torch.from_numpy(np.frombuffer(content, np.uint8, offset=header).reshape(shape).copy())
+
+
+class IDXData(ImageData):
+    """One of the two data sets that come as four IDX files of 60,000 + 10,000 gray 28x28 images.
+
+    The test split is the official one; `validation_images` of the official training split, drawn with a fixed
+    seed, are held out. Files are looked for in the user's cache, `dir`, $GAN_LIGHTNING_DATA (neither is ever
+    written to), torchvision's mirrors and, for Fashion-MNIST, Debian's package; what is found is verified by
+    its checksum and cached unpacked, so that the cache holds nothing that another source would give differently.
+
+    Args:
+        batch_size: real images in each discriminator step, all processes together.
+        seed: of the shuffling.
+        dir: a folder that holds the IDX files, gzipped or not, flat or in torchvision's layout.
+        validation_images: held out of the 60,000 training images.
+    """
+
+    title: str
+    torchvision_class: str
+    checksums: dict[str, str]
+    """MD5 of each unpacked file: the gzip wrappers differ between distributors, the contents do not."""
+
+    def __init__(
+        self,
+        batch_size: PositiveInt = 64,
+        seed: NonNegativeInt = 0,
+        dir: str | None = None,
+        validation_images: NonNegativeInt = 5000,
+    ) -> None:
+        super().__init__(batch_size, seed)
+        self.dir = dir
+        self.validation_images = validation_images
+
+    @property
+    def image_shape(self) -> ImageShape:
+        """Gray, 28x28."""
+        return (1, 28, 28)
+
+    @property
+    def location(self) -> Path:
+        """The folder of this data set's verified, unpacked files."""
+        return cache_folder() / self.torchvision_class
+
+    def fetch(self) -> None:
+        """Put the four files into the cache unless they are there.
+
+        Raises:
+            UserError: when no source has them; it names each source and why it failed.
+        """
+        with locked(self.location):
+            missing = [name for name in self.checksums if not self.is_cached(name)]
+            failures: list[str] = []
+            for description, source in self.sources() if missing else []:
+                try:
+                    for name in missing:
+                        write_atomically(self.location / name, self.verified(name, source(name)))
+                except Exception as error:  # a source fails in its own ways; the next one may work
+                    failures.append(f"  - {description}: {error}")
+                    log.debug("%s: %s failed", self.title, description, exc_info=True)
+                else:
+                    log.info("%s found in %s, cached in %s", self.title, description, self.location)
+                    return
+        if missing:
+            raise UserError(
+                f"{self.title} is not on this machine and could not be fetched:\n" + "\n".join(failures) + "\n"
+                "Type data.dir=FOLDER with a folder that holds the four IDX files "
+                f"({', '.join(self.checksums)}; .gz or not),\n"
+                "or use data=mnist_5k, which needs no network."
+            )
+
+    def load(self) -> Splits:
+        """Train, validation and test images with labels."""
+        arrays = [parse_idx((self.location / name).read_bytes()) for name in self.checksums]
+        train_images, train_labels, test_images, test_labels = arrays
+        train = Batch(train_images.unsqueeze(1), train_labels.long())
+        test = Batch(test_images.unsqueeze(1), test_labels.long())
+        return Splits(*hold_out(train, self.validation_images), test)
+
+    def is_cached(self, name: str) -> bool:
+        """Whether the cache holds this file whole; its checksum was verified when it was written."""
+        try:
+            parse_idx((self.location / name).read_bytes())
+        except (OSError, ValueError):
+            return False
+        return True
+
+    def verified(self, name: str, content: bytes) -> bytes:
+        """The content, when its MD5 is the official file's."""
+        got = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        if got != self.checksums[name]:
+            raise ValueError(f"{name} has MD5 {got}, not {self.checksums[name]} (damaged, or another data set)")
+        return content
+
+    def sources(self) -> list[tuple[str, Source]]:
+        """Where to look, in order, after the cache."""
+        folders = {"data.dir": self.dir, f"${DATA_VARIABLE}": os.environ.get(DATA_VARIABLE)}
+        found: list[tuple[str, Source]] = [
+            (f"{origin}={folder}", partial(read_from_folder, Path(folder), self.torchvision_class))
+            for origin, folder in folders.items()
+            if folder
+        ]
+        return [*found, ("torchvision's mirrors", partial(read_from_torchvision, self.torchvision_class))]
+
+
+def read_from_folder(folder: Path, layout: str, name: str) -> bytes:
+    """Find FOLDER/NAME, FOLDER/LAYOUT/raw/NAME or FOLDER/LAYOUT/NAME, gzipped or not, and unpack it."""
+    for parent in (folder, folder / layout / "raw", folder / layout):
+        if (parent / name).is_file():
+            return (parent / name).read_bytes()
+        if (parent / f"{name}.gz").is_file():
+            return gzip.decompress((parent / f"{name}.gz").read_bytes())
+    raise FileNotFoundError(f"no {name} or {name}.gz in {folder} or {folder / layout / 'raw'}")
+
+
+def read_from_torchvision(class_name: str, name: str) -> bytes:
+    """Have torchvision download the data set, give one file of it and throw the rest away with the folder."""
+    return downloaded_by_torchvision(class_name)[name]
+
+
+@functools.cache
+def downloaded_by_torchvision(class_name: str) -> dict[str, bytes]:
+    """All four files, downloaded once in this process."""
+    import torchvision
+
+    patience = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(SECONDS_TO_ANSWER)
+    try:
+        with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+            getattr(torchvision.datasets, class_name)(folder, download=True)
+            raw = Path(folder) / class_name / "raw"
+            return {path.name: path.read_bytes() for path in raw.glob("*-ubyte")}
+    finally:
+        socket.setdefaulttimeout(patience)
+
+
+def read_from_debian(name: str) -> bytes:
+    """Read the installed Debian package, or download and unpack it without installing (no root needed)."""
+    if (Path("/") / DEBIAN_FOLDER).is_dir():
+        return read_from_folder(Path("/") / DEBIAN_FOLDER, "", name)
+    return downloaded_from_debian()[name]
+
+
+@functools.cache
+def downloaded_from_debian() -> dict[str, bytes]:
+    """All four files of the Debian package, downloaded once in this process."""
+    if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
+        raise FileNotFoundError("this is no Debian or Ubuntu: there is no apt-get")
+    with tempfile.TemporaryDirectory() as folder:
+        run_quietly(["apt-get", "download", DEBIAN_PACKAGE], folder)
+        (package,) = Path(folder).glob("*.deb")
+        run_quietly(["dpkg-deb", "-x", str(package), folder], folder)
+        files = (Path(folder) / DEBIAN_FOLDER).glob("*.gz")
+        return {path.name.removesuffix(".gz"): gzip.decompress(path.read_bytes()) for path in files}
+
+
+def run_quietly(command: list[str], folder: str) -> None:
+    """Run a command in a folder; its last line of complaint is the error."""
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=SECONDS_FOR_DEBIAN)
+    if result.returncode:
+        complaint = (result.stderr.strip() or result.stdout.strip() or "failed").splitlines()[-1]
+        raise OSError(f"`{' '.join(command)}`: {complaint}")
+
+
+class MNIST(IDXData):
+    """MNIST: 70,000 handwritten digits (LeCun, Cortes & Burges 1998)."""
+
+    title = "MNIST"
+    torchvision_class = "MNIST"
+    class_names = [str(digit) for digit in range(10)]
+    checksums = {
+        "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+        "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+        "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+        "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+    }
+
+
+class FashionMNIST(IDXData):
+    """Fashion-MNIST: 70,000 pictures of clothes, ten kinds (Xiao, Rasul & Vollgraf 2017, arXiv:1708.07747)."""
+
+    title = "Fashion-MNIST"
+    torchvision_class = "FashionMNIST"
+    class_names = [
+        "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
+        "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+    ]  # fmt: skip
+    checksums = {
+        "train-images-idx3-ubyte": "f4a8712d7a061bf5bd6d2ca38dc4d50a",
+        "train-labels-idx1-ubyte": "9018921c3c673c538a1fc5bad174d6f9",
+        "t10k-images-idx3-ubyte": "8181f5470baa50b63fa0f6fddb340f0a",
+        "t10k-labels-idx1-ubyte": "15d484375f8d13e6eb1aabb0c3f46965",
+    }
+
+    def sources(self) -> list[tuple[str, Source]]:
+        """Debian packages this data set."""
+        return [*super().sources(), (f"Debian's package {DEBIAN_PACKAGE}", read_from_debian)]

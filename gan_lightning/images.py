@@ -1,0 +1,57 @@
+"""Images between the data and the run folder: float (N, C, H, W) in [-1, 1]; uint8 at rest and on the wire."""
+
+import math
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+ImageShape = tuple[int, int, int]
+"""Channels, height, width."""
+
+
+def to_float(images: Tensor) -> Tensor:
+    """uint8 0..255 -> float32 [-1, 1]."""
+    return images.float().div_(127.5).sub_(1)
+
+
+def to_uint8(images: Tensor) -> Tensor:
+    """Float [-1, 1] -> uint8 0..255, rounded; a fixed range, so pictures of different runs compare."""
+    return images.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+def grid(images: Tensor, columns: int | None = None, gap: int = 2, background: int = 32) -> Tensor:
+    """Tile uint8 images (N, C, H, W) row by row into one (C, height, width) picture.
+
+    `columns` defaults to the smallest square that holds all; cells left over show the background.
+    """
+    count, channels, height, width = images.shape
+    columns = columns or math.ceil(math.sqrt(count))
+    rows = math.ceil(count / columns)
+    size = (channels, rows * (height + gap) + gap, columns * (width + gap) + gap)
+    picture = torch.full(size, background, dtype=torch.uint8)
+    for index, image in enumerate(images.cpu()):
+        top = gap + index // columns * (height + gap)
+        left = gap + index % columns * (width + gap)
+        picture[:, top : top + height, left : left + width] = image
+    return picture
+
+
+def to_pil(picture: Tensor) -> Image.Image:
+    """A uint8 (C, H, W) picture as a Pillow image: one channel gray, three RGB."""
+    array = picture.permute(1, 2, 0).cpu().numpy()
+    return Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array)
+
+
+def save_png(picture: Tensor, path: Path) -> None:
+    """Write a uint8 (C, H, W) picture; the folder is made when it is missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    to_pil(picture).save(path)
+
+
+def save_gif(frames: list[Path], path: Path, milliseconds: int = 120, hold: int = 2000) -> None:
+    """Join pictures of one size into an endless GIF whose last frame stays for `hold` milliseconds."""
+    pictures = [Image.open(frame).convert("P") for frame in frames]
+    durations = [milliseconds] * (len(pictures) - 1) + [hold]
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=durations, loop=0)

@@ -1,0 +1,22 @@
+"""Exponential moving average of a generator's weights, kept beside it and never trained."""
+
+import torch
+from torch import nn
+
+RAMP = 0.05  # the half-life never exceeds this share of the images seen, so early weights are forgotten
+
+
+def decay(batch_images: int, images_seen: int, half_life: float) -> float:
+    """Weight kept by the old average: 0.5 ** (batch / half-life), the half-life in images.
+
+    The half-life is min(half_life, RAMP * images_seen), the warm-up of StyleGAN2's training code.
+    """
+    return 0.5 ** (batch_images / max(1e-8, min(half_life, RAMP * images_seen)))
+
+
+@torch.no_grad()
+def update_average(average: nn.Module, model: nn.Module, kept: float) -> None:
+    """Parameters move to kept * average + (1 - kept) * model; buffers (batch-norm statistics) are copied."""
+    torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - kept)
+    for own, other in zip(average.buffers(), model.buffers(), strict=True):
+        own.copy_(other)

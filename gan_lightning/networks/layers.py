@@ -1,0 +1,38 @@
+from typing import Literal
+
+from torch import nn
+
+Norm = Literal["none", "batch", "layer", "instance"]
+VectorNorm = Literal["none", "batch", "layer"]
+
+
+def norm_2d(kind: Norm, channels: int) -> nn.Module:
+    """Normalisation of (N, C, H, W) feature maps; `layer` and `instance` keep samples independent."""
+    if kind == "batch":
+        return nn.BatchNorm2d(channels)
+    if kind == "layer":
+        return nn.GroupNorm(1, channels)
+    if kind == "instance":
+        return nn.GroupNorm(channels, channels)
+    return nn.Identity()
+
+
+def norm_1d(kind: VectorNorm, features: int) -> nn.Module:
+    """Normalisation of (N, F) vectors; `layer` keeps samples independent."""
+    if kind == "batch":
+        return nn.BatchNorm1d(features)
+    if kind == "layer":
+        return nn.LayerNorm(features)
+    return nn.Identity()
+
+
+def normal_init(module: nn.Module, std: float) -> None:
+    """Weights of linear and convolution layers ~ N(0, std), of normalisations ~ N(1, std), biases 0."""
+    if isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
+        nn.init.normal_(module.weight, 0.0, std)
+    elif isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm, nn.GroupNorm)):
+        nn.init.normal_(module.weight, 1.0, std)
+    else:
+        return
+    if module.bias is not None:
+        nn.init.zeros_(module.bias)

@@ -1,0 +1,115 @@
+"""The run folder: everything a training run leaves, and how to get a generator back out of it."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from gan_lightning.data.cache import write_atomically
+from gan_lightning.errors import UserError
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Names of what is in a run folder."""
+
+    path: Path
+
+    @property
+    def config_file(self) -> Path:
+        """The whole configuration, resolved."""
+        return self.path / ".hydra" / "config.yaml"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of `last.ckpt` and the per-epoch checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def last(self) -> Path:
+        """The newest checkpoint."""
+        return self.checkpoints / "last.ckpt"
+
+    @property
+    def metrics(self) -> Path:
+        """One row of numbers every so many batches."""
+        return self.path / "metrics.csv"
+
+    @property
+    def samples(self) -> Path:
+        """Grids from fixed noise, named by generator steps, and `real.png`."""
+        return self.path / "samples"
+
+    @property
+    def timelapse(self) -> Path:
+        """The grids as a film."""
+        return self.path / "timelapse.gif"
+
+    @property
+    def plot(self) -> Path:
+        """Losses, D(x) and D(G(z)), pixels and gradients over training."""
+        return self.path / "losses.png"
+
+    @property
+    def status_file(self) -> Path:
+        """How far the run has come and how it ended."""
+        return self.path / "status.json"
+
+    def grids(self) -> list[Path]:
+        """Sample grids in the order of training."""
+        return sorted(self.samples.glob("step-*.png"))
+
+    def status(self) -> dict[str, Any]:
+        """The content of status.json; empty before the run has written one."""
+        return json.loads(self.status_file.read_text()) if self.status_file.is_file() else {}
+
+    def write_status(self, status: dict[str, Any]) -> None:
+        """Replace status.json."""
+        write_atomically(self.status_file, json.dumps(status, indent=2).encode())
+
+    def config(self) -> DictConfig:
+        """The configuration the run was started with."""
+        config = OmegaConf.load(self.config_file)
+        assert isinstance(config, DictConfig)
+        OmegaConf.set_struct(config, True)
+        return config
+
+    def write_config(self, cfg: DictConfig) -> None:
+        """Keep the configuration, resolved, so that it says the same whatever the defaults become."""
+        self.config_file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(self.config_file, OmegaConf.to_yaml(cfg, resolve=True).encode())
+
+
+def open_run(run: str) -> tuple[RunFolder, Path]:
+    """The folder and the checkpoint that `run=` names: a run folder (its last checkpoint) or a checkpoint file.
+
+    Raises:
+        UserError: when it is neither, or holds no checkpoint yet.
+    """
+    path = Path(run)
+    folder = RunFolder(path.resolve().parent.parent if path.is_file() else path.resolve())
+    if not folder.config_file.is_file():
+        raise UserError(
+            f"run={run} is no run folder (it holds no .hydra/config.yaml); "
+            "type run=FOLDER with a folder that a training run named at its end"
+        )
+    checkpoint = path if path.is_file() else folder.last
+    if not checkpoint.is_file():
+        raise UserError(f"run={run} holds no checkpoint: the run ended before its first epoch or budget was over")
+    return folder, checkpoint
+
+
+def read_checkpoint(checkpoint: Path) -> dict[str, Any]:
+    """A checkpoint's content: tensors and plain values only, so that loading one runs no code.
+
+    Raises:
+        UserError: when the file is damaged or no checkpoint.
+    """
+    try:
+        return torch.load(checkpoint, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch has no one error for "not a checkpoint"
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{checkpoint} cannot be read as a checkpoint ({reason}); use an earlier one") from error

@@ -1,0 +1,221 @@
+"""One training run, from its configuration to a finished run folder."""
+
+import logging
+import os
+import re
+import shlex
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from gan_lightning import torchvision_ops  # noqa: F401  (before pytorch_lightning)
+
+# isort: split
+import torch
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning import Callback, Trainer, seed_everything
+from pytorch_lightning.loggers import Logger
+from pytorch_lightning.utilities import rank_zero_only
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
+
+from gan_lightning import __version__
+from gan_lightning.build import build, build_data, build_module, choose_precision
+from gan_lightning.callbacks import Bar, Budget, GracefulStop, Lines, Metrics, Status
+from gan_lightning.config import check
+from gan_lightning.errors import UserError
+from gan_lightning.loggers import CSVLogger, GuardedWandbLogger
+from gan_lightning.report.figures import plot_metrics
+from gan_lightning.runs import RunFolder
+
+log = logging.getLogger(__name__)
+
+DEFAULT_EPOCHS = 20
+SEVERAL_PROCESSES = "ddp_find_unused_parameters_true"  # each player's loss touches only its own parameters
+
+
+def train(
+    cfg: DictConfig, folder: RunFolder, name: str, group: str | None = None, checkpoint: Path | None = None
+) -> str:
+    """Train what a configuration says in a run folder; go on from a checkpoint when one is given.
+
+    Args:
+        cfg: a composed configuration.
+        folder: where everything is kept.
+        name: of the W&B run.
+        group: of W&B runs that belong together, such as a sweep's.
+        checkpoint: to go on from.
+
+    Returns:
+        "finished", or "interrupted" when the user stopped it.
+
+    Raises:
+        UserError: for all that the user can put right; nearly always before any data is read.
+    """
+    check(cfg)
+    quieten_lightning()
+    seed_everything(cfg.seed, workers=True, verbose=False)
+    data = build_data(cfg)
+    module = build_module(cfg, data)
+    callbacks = build_callbacks(cfg)
+    options = trainer_options(cfg)
+    start_folder(cfg, folder, resumed=checkpoint is not None)
+    loggers = build_loggers(cfg, folder, name, group)
+    with recorded_ending(folder, callbacks, loggers):
+        trainer = Trainer(**options, callbacks=callbacks, logger=loggers, default_root_dir=folder.path)
+        announce(cfg, folder, trainer)
+        torch.manual_seed(cfg.seed + 1_000_003 * trainer.global_rank)  # other noise in every process
+        trainer.fit(module, datamodule=data, ckpt_path=checkpoint)
+    conclude(folder, loggers)
+    return folder.status()["state"]
+
+
+def build_callbacks(cfg: DictConfig) -> list[Callback]:
+    """The configured ones, and those no run goes without."""
+    configured: list[Callback] = [build(node) for node in cfg.callbacks.values()]
+    metrics = next((callback for callback in configured if isinstance(callback, Metrics)), Metrics())
+    progress = Bar(metrics) if sys.stderr.isatty() else Lines(metrics)
+    budget = Budget(cfg.max_images, cfg.max_generator_steps)
+    return [*configured, *([] if metrics in configured else [metrics]), progress, budget, GracefulStop(), Status()]
+
+
+def trainer_options(cfg: DictConfig) -> dict[str, Any]:
+    """Arguments of Lightning's Trainer: the configured ones, and what a GAN's run needs."""
+    options: dict[str, Any] = OmegaConf.to_container(cfg.trainer, resolve=True)  # type: ignore[assignment]
+    del options["_target_"]
+    if options["accelerator"] in ("gpu", "cuda") and not torch.cuda.is_available():
+        raise UserError(
+            f"accelerator=gpu, but torch {torch.__version__} sees no GPU; type accelerator=cpu, "
+            "or install a build of torch for your GPU and its driver"
+        )
+    if options["max_time"] is not None and not re.fullmatch(r"\d+:\d\d:\d\d:\d\d", str(options["max_time"])):
+        raise UserError(
+            f"trainer.max_time={options['max_time']} is not DD:HH:MM:SS; "
+            "type trainer.max_time=00:00:05:00 for five minutes"
+        )
+    if options["max_epochs"] is None:
+        other_budget = cfg.max_images or cfg.max_generator_steps or options["max_time"]
+        options["max_epochs"] = -1 if other_budget else DEFAULT_EPOCHS
+    if options["strategy"] == "auto" and options["devices"] != 1:
+        options["strategy"] = SEVERAL_PROCESSES
+    precision, _ = choose_precision(cfg.precision, options["accelerator"])
+    fixed = {
+        "precision": precision,
+        "enable_progress_bar": sys.stderr.isatty(),
+        "enable_model_summary": False,
+        "num_sanity_val_steps": 0,
+        "use_distributed_sampler": False,
+    }
+    return fixed | options
+
+
+@rank_zero_only
+def start_folder(cfg: DictConfig, folder: RunFolder, resumed: bool) -> None:
+    """Write the configuration and the first status.json."""
+    folder.path.mkdir(parents=True, exist_ok=True)
+    folder.write_config(cfg)
+    command = shlex.join(["python", "-m", "gan_lightning", *sys.argv[1:]])
+    entry = {"command": command, "started": now(), "gan_lightning": __version__, "torch": torch.__version__}
+    sessions = [*(folder.status().get("sessions", []) if resumed else []), entry]
+    folder.write_status((folder.status() if resumed else {}) | {"state": "starting", "sessions": sessions})
+
+
+def build_loggers(cfg: DictConfig, folder: RunFolder, name: str, group: str | None) -> list[Logger]:
+    """metrics.csv and the loggers asked for; none of them in the helper processes of a several-process run."""
+    loggers: list[Logger] = [CSVLogger(folder.metrics)]
+    if rank_zero_only.rank:  # type: ignore[attr-defined]
+        return loggers
+    config = OmegaConf.to_container(cfg, resolve=True)
+    started = [build(node)(folder=folder.path, config=config, name=name, group=group) for node in cfg.logger.values()]
+    return [*loggers, *(logger for logger in started if logger is not None)]
+
+
+@contextmanager
+def recorded_ending(folder: RunFolder, callbacks: list[Callback], loggers: list[Logger]) -> Iterator[None]:
+    """However training ends, status.json says so and W&B's run is closed; known errors get plain words."""
+    ending: dict[str, Any] = {"state": "failed"}
+    try:
+        yield
+        stopped = any(isinstance(callback, GracefulStop) and callback.requested for callback in callbacks)
+        ending = {"state": "interrupted" if stopped else "finished"}
+    except (KeyboardInterrupt, SystemExit):
+        ending = {"state": "interrupted"}
+        raise
+    except Exception as error:
+        ending["error"] = str(error)
+        if isinstance(error, OSError):
+            raise UserError(f"{error}; what was saved before is whole, in {folder.path}") from error
+        if isinstance(error, MisconfigurationException):
+            raise UserError(str(error)) from error
+        raise
+    finally:
+        record_ending(folder, loggers, ending)
+
+
+@rank_zero_only
+def record_ending(folder: RunFolder, loggers: list[Logger], ending: dict[str, Any]) -> None:
+    """Write how training ended, as far as the disk allows, and close W&B's run."""
+    with suppress(OSError):
+        folder.write_status(folder.status() | ending | {"ended": now()})
+    for logger in loggers:
+        if isinstance(logger, GuardedWandbLogger):
+            logger.finish(exit_code=int(ending["state"] == "failed"))
+
+
+@rank_zero_only
+def announce(cfg: DictConfig, folder: RunFolder, trainer: Trainer) -> None:
+    """Say what is about to happen, and where."""
+    _, why = choose_precision(cfg.precision, cfg.trainer.accelerator)
+    device = trainer.strategy.root_device
+    threads = f", {torch.get_num_threads()} threads" if device.type == "cpu" else ""
+    processes = f" x {trainer.world_size}" if trainer.world_size > 1 else ""
+    log.info("run folder  %s", readable(folder.path))
+    log.info("device      %s%s%s, %s", device, processes, threads, why)
+
+
+@rank_zero_only
+def conclude(folder: RunFolder, loggers: list[Logger]) -> None:
+    """Draw the curves and name everything the run has left."""
+    plot_metrics(folder.metrics, folder.plot)
+    status = folder.status()
+    spent = timedelta(seconds=round(status["seconds"]))
+    log.info(
+        "\n%s after %s generator steps, %s images, %s of training",
+        status["state"], f"{status['generator_steps']:,}", f"{status['images_seen']:,}", spent,
+    )  # fmt: skip
+    run = readable(folder.path)
+    rows = {
+        "samples": f"{readable(folder.grids()[-1])} (of {len(folder.grids())}; real.png beside it for comparison)",
+        "time-lapse": readable(folder.timelapse),
+        "curves": readable(folder.plot),
+        "numbers": readable(folder.metrics),
+        "checkpoint": readable(folder.last),
+        "more samples": f"python -m gan_lightning sample run={run} n=100 out=grid.png",
+        "train longer": f"python -m gan_lightning resume run={run} trainer.max_epochs=N",
+    }
+    for logger in loggers:
+        if isinstance(logger, GuardedWandbLogger) and logger.sync_command:
+            rows["W&B upload"] = logger.sync_command
+    for what, where in rows.items():
+        log.info("  %-13s %s", what, where)
+
+
+def readable(path: Path) -> str:
+    """A path as one would type it here."""
+    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def now() -> str:
+    """The time of day, to the second, with its zone."""
+    return datetime.now().astimezone().isoformat(timespec="seconds")
+
+
+def quieten_lightning() -> None:
+    """Keep Lightning's advertising, and warnings that do not apply here, off the screen."""
+    for name in ("pytorch_lightning", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for message in ("The number of training batches .* is smaller than the logging interval", ".*LeafSpec.*deprecated"):
+        warnings.filterwarnings("ignore", message)

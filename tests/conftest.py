@@ -1,0 +1,25 @@
+"""Every test runs without network, without the developer's caches and without W&B credentials."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from gan_lightning import torchvision_ops  # noqa: F401  (before any test imports pytorch_lightning)
+
+torch.set_num_threads(1)  # batches here are too small to share
+
+
+@pytest.fixture(scope="session")
+def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One cache for the whole session, so that mnist_5k is converted once."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def sealed_environment(monkeypatch: pytest.MonkeyPatch, cache_folder: Path, tmp_path: Path) -> None:
+    monkeypatch.setenv("GAN_LIGHTNING_CACHE", str(cache_folder))
+    monkeypatch.setenv("NETRC", str(tmp_path / "no-netrc"))
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    for name in ("GAN_LIGHTNING_DATA", "WANDB_API_KEY", "WANDB_IDENTITY_TOKEN_FILE"):
+        monkeypatch.delenv(name, raising=False)

@@ -1,0 +1,58 @@
+"""Small runs for tests."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+from omegaconf import DictConfig
+
+from gan_lightning.build import build_data, build_module
+from gan_lightning.config import check, compose
+from gan_lightning.models import GAN
+from gan_lightning.runs import RunFolder
+from gan_lightning.train import train
+
+ROOT = Path(__file__).parent.parent
+
+TINY = ("data=mnist_5k", "data.batch_size=8", "precision=32", "logger=csv", "callbacks.samples.images=4")
+"""A run of seconds on real digits."""
+
+
+def composed(*overrides: str) -> DictConfig:
+    cfg = compose(*TINY, *overrides)
+    check(cfg)
+    return cfg
+
+
+def built(*overrides: str) -> GAN:
+    """The module a command line gives, weights drawn from seed 0."""
+    cfg = composed(*overrides)
+    torch.manual_seed(0)
+    return build_module(cfg, build_data(cfg))
+
+
+def run(folder: Path, *overrides: str) -> RunFolder:
+    """Train in this process."""
+    run_folder = RunFolder(folder)
+    train(composed(*overrides), run_folder, name="test")
+    return run_folder
+
+
+def command(*words: str, cwd: Path = ROOT, timeout: int = 300, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`python -m gan_lightning WORDS` in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "gan_lightning", *words],
+        cwd=cwd,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+
+
+def weights(folder: RunFolder) -> dict[str, torch.Tensor]:
+    """Every tensor of a run's last checkpoint."""
+    content = torch.load(folder.last, weights_only=True)
+    return content["state_dict"]

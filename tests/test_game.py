@@ -1,0 +1,295 @@
+import copy
+import itertools
+import math
+
+import pytest
+import torch
+from pytorch_lightning import Trainer
+
+from gan_lightning.config import options
+from gan_lightning.data import MNIST5k
+from gan_lightning.errors import UserError
+from gan_lightning.images import to_float
+from gan_lightning.models import wgan
+from gan_lightning.models.ema import decay, update_average
+from tests.helpers import built
+
+
+def play(module, batches, precision="32-true", batch_size=8):
+    """Train a module on real digits for some batches; nothing is written."""
+    data = MNIST5k(batch_size=batch_size)
+    torch.manual_seed(1)
+    Trainer(
+        barebones=True, max_epochs=1, limit_train_batches=batches, accelerator="cpu", precision=precision,
+        use_distributed_sampler=False,
+    ).fit(module, datamodule=data)  # fmt: skip
+    return module
+
+
+def snapshot(network):
+    return copy.deepcopy(network.state_dict())
+
+
+def moved(before, network):
+    """Whether every weight differs from before; a bias may have no gradient (a critic's last, one before a norm)."""
+    weights = {name: value for name, value in network.named_parameters() if value.ndim > 1}
+    return all(not torch.equal(before[name], value) for name, value in weights.items())
+
+
+@pytest.mark.parametrize("model,loss,network", itertools.product(*map(options, ("model", "loss", "network"))))
+def test_every_combination_moves_both_players(model, loss, network, monkeypatch):
+    monkeypatch.setattr(wgan, "BOOSTED_ITERATIONS", 2)
+    module = built(f"model={model}", f"loss={loss}", f"network={network}")
+    losses = []
+    step = module.training_step
+
+    def recorded(batch, batch_idx):
+        outcome = step(batch, batch_idx)
+        losses.extend(value for value in outcome.values() if value.ndim == 0)
+        return outcome
+
+    monkeypatch.setattr(module, "training_step", recorded)
+    generator, discriminator = snapshot(module.generator), snapshot(module.discriminator)
+    play(module, batches=2 * module.critic_iterations())
+    assert module.generator_steps == 2
+    assert moved(generator, module.generator)
+    assert moved(discriminator, module.discriminator)
+    assert all(torch.isfinite(value) for value in losses)
+
+
+@pytest.mark.parametrize("model", options("model"))
+def test_each_players_step_leaves_the_other_untouched(model, monkeypatch):
+    monkeypatch.setattr(wgan, "BOOSTED_ITERATIONS", 2)
+    module = built(f"model={model}")
+
+    def guard(step, mover, other):
+        def guarded(*arguments):
+            before, other_before = snapshot(mover), {n: p.clone() for n, p in other.named_parameters()}
+            outcome = step(*arguments)
+            assert moved(before, mover)
+            assert all(torch.equal(other_before[name], value) for name, value in other.named_parameters())
+            assert all(p.requires_grad for p in itertools.chain(mover.parameters(), other.parameters()))
+            return outcome
+
+        return guarded
+
+    g, d = module.generator, module.discriminator
+    monkeypatch.setattr(module, "discriminator_step", guard(module.discriminator_step, d, g))
+    monkeypatch.setattr(module, "generator_step", guard(module.generator_step, g, d))
+    play(module, batches=2 * module.critic_iterations())
+    assert module.generator_steps == 2
+
+
+def test_the_discriminator_gets_no_gradient_in_the_generators_step(monkeypatch):
+    module = built("network=mlp")
+    generator_step = module.generator_step
+
+    def watched(fake):
+        for parameter in module.discriminator.parameters():
+            parameter.grad = None
+        outcome = generator_step(fake)
+        assert all(parameter.grad is None for parameter in module.discriminator.parameters())
+        assert all(parameter.grad is not None for parameter in module.generator.parameters())
+        return outcome
+
+    monkeypatch.setattr(module, "generator_step", watched)
+    assert play(module, batches=2).generator_steps == 2
+
+
+def test_clipped_weights_are_in_the_box_at_every_forward_pass(monkeypatch):
+    monkeypatch.setattr(wgan, "BOOSTED_ITERATIONS", 3)
+    module = built("model=wgan", "model.discriminator_optimizer.lr=0.1")  # steps far larger than the box
+    largest = []
+
+    def measure(network, inputs):
+        largest.append(max(parameter.abs().max().item() for parameter in network.parameters()))
+
+    module.discriminator.register_forward_pre_hook(measure)
+    play(module, batches=6)
+    assert len(largest) == 2 * 6 + 2  # real and fake in each critic step, fake in each generator step
+    assert max(largest) <= 0.01 + 1e-9  # float32's 0.01
+    assert max(largest) == pytest.approx(0.01, rel=1e-6)  # and the box is reached: batch norm starts at 1
+
+
+@pytest.mark.parametrize("n_critic,batches,steps", [(1, 4, 4), (2, 6, 3), (3, 8, 2)])
+def test_one_generator_step_after_n_critic_discriminator_steps(n_critic, batches, steps):
+    module = play(built("network=mlp", f"model.n_critic={n_critic}"), batches)
+    assert module.generator_steps == steps
+    assert module.images_seen == batches * 8
+    assert module.critic_steps == batches - steps * n_critic
+    assert module.trainer.global_step == batches + steps  # Lightning's own counter adds both players
+
+
+def test_wgan_trains_its_critic_longer_at_first_and_now_and_then():
+    module = built("model=wgan")
+    expected = {0: 100, 24: 100, 25: 5, 499: 5, 500: 100, 501: 5, 1000: 100}
+    for step, iterations in expected.items():
+        module.generator_steps = step
+        assert module.critic_iterations() == iterations
+
+
+def test_generator_first_on_shared_fakes_is_simultaneous_descent():
+    """One step equals the gradients of both losses at the same weights, followed by both."""
+    module = built("model=gan", "network=mlp", "model.scheduler=null")
+    g, d = copy.deepcopy(module.generator), copy.deepcopy(module.discriminator)
+    play(module, batches=1)
+    torch.manual_seed(1)
+    data = MNIST5k(batch_size=8)
+    data.setup()
+    real = to_float(next(iter(data.train_dataloader())).images)
+    fake = g(module.sample_latent(8))
+    real_logits, fake_logits = d(real), d(fake)
+    gradient_g = torch.autograd.grad(module.loss.generator(fake=fake_logits), list(g.parameters()), retain_graph=True)
+    loss_d = module.loss.discriminator(real=real_logits, fake=d(fake.detach()))
+    gradient_d = torch.autograd.grad(loss_d, list(d.parameters()))
+    for network, stepped, gradients, rate in (
+        (g, module.generator, gradient_g, 0.1),
+        (d, module.discriminator, gradient_d, 0.05),
+    ):
+        for before, after, gradient in zip(network.parameters(), stepped.parameters(), gradients, strict=True):
+            torch.testing.assert_close(after, before - rate * gradient, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("shared,passes", [("true", 1), ("false", 2)])
+def test_sharing_fakes_saves_one_pass_through_the_generator(shared, passes):
+    module = built("network=mlp", f"model.share_fakes={shared}")
+    calls = []
+    module.generator.register_forward_hook(lambda *_: calls.append(1))
+    before = snapshot(module.generator)
+    play(module, batches=3)
+    assert len(calls) == 3 * passes
+    assert moved(before, module.generator)
+
+
+def test_in_bfloat16_the_generator_faces_the_discriminator_that_has_just_stepped(monkeypatch):
+    """Autocast caches weights it has cast; a stale cast would show G the discriminator of before its step."""
+    module = built("network=mlp", "model.discriminator_optimizer.lr=0.05")
+    generator_step = module.generator_step
+    seen = []
+
+    def compared(fake):
+        outcome = generator_step(fake)
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, cache_enabled=False):
+            seen.append((outcome["loss_g"].item(), module.loss.generator(fake=module.logits(fake)).item()))
+        return outcome
+
+    monkeypatch.setattr(module, "generator_step", compared)
+    play(module, batches=3, precision="bf16-mixed")
+    assert len(seen) == 3
+    for got, fresh in seen:
+        assert got == pytest.approx(fresh, rel=1e-6)
+
+
+def test_batch_norm_in_a_penalised_critic_is_refused_with_a_reason():
+    with pytest.raises(UserError, match=r"batch norm, which mixes the samples.*type network.discriminator.norm=layer"):
+        built("model=dcgan", "penalty=wgan_gp")
+    built("model=dcgan", "penalty=wgan_gp", "network.discriminator.norm=layer")
+
+
+def test_an_unconstrained_wasserstein_critic_is_warned_of(caplog):
+    built("model=dcgan", "loss=wasserstein")
+    assert "add penalty=wgan_gp network.discriminator.norm=layer, or model.weight_clip=0.01" in caplog.text
+    caplog.clear()
+    built("model=wgan")
+    built("model=wgan_gp")
+    assert not caplog.records
+
+
+# Noise and samples
+
+
+def test_noise_priors():
+    normal = built("model.noise=normal").sample_latent(4000)
+    assert normal.shape == (4000, 100)
+    # 400,000 draws: standard errors of mean and variance are 0.0016 and 0.0022, allowed six of them
+    assert normal.mean().item() == pytest.approx(0, abs=0.01) and normal.var().item() == pytest.approx(1, abs=0.015)
+    uniform = built("model.noise=uniform").sample_latent(4000)
+    assert -1 <= uniform.min() < -0.999 and 0.999 < uniform.max() <= 1
+    assert uniform.var().item() == pytest.approx(1 / 3, abs=0.01)
+
+
+def test_sampling_changes_nothing_and_does_not_depend_on_the_batch():
+    module = built("model=dcgan").train()
+    before = snapshot(module)
+    random = torch.get_rng_state()
+    latent = module.sample_latent(6, torch.Generator().manual_seed(0))
+    for weights in ("ema", "raw"):
+        together = module.sample(latent, weights)
+        alone = torch.cat([module.sample(one, weights) for one in latent.split(1)])
+        torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
+        assert not together.requires_grad
+    assert all(torch.equal(before[name], value) for name, value in module.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), random)
+    assert module.generator.training
+
+
+# The average
+
+
+def test_decay_halves_over_the_half_life_and_warms_up():
+    assert decay(64, images_seen=10**9, half_life=640) ** 10 == pytest.approx(0.5)
+    assert decay(64, images_seen=1280, half_life=10**9) == pytest.approx(0.5)  # 5 % of 1,280 is the batch
+    assert decay(64, images_seen=0, half_life=10_000) == pytest.approx(0, abs=1e-12)  # forget the beginning
+
+
+def test_the_average_lerps_parameters_and_copies_buffers():
+    model, average = torch.nn.BatchNorm1d(3), torch.nn.BatchNorm1d(3)
+    with torch.no_grad():
+        model.weight.fill_(5.0)
+        average.weight.fill_(1.0)
+        model.running_mean.fill_(7.0)
+        model.num_batches_tracked.fill_(9)
+    update_average(average, model, kept=0.75)
+    assert average.weight.tolist() == [2.0] * 3
+    assert average.running_mean.tolist() == [7.0] * 3 and average.num_batches_tracked == 9
+    assert model.weight.tolist() == [5.0] * 3
+
+
+def test_the_averaged_generator_follows_the_recurrence():
+    module = built("network=mlp", "model.ema_half_life=50")
+    expected = [parameter.detach().clone() for parameter in module.generator.parameters()]
+    seen = 0
+    generator_step = module.generator_step
+
+    def followed(fake):
+        nonlocal seen
+        outcome = generator_step(fake)
+        seen += 8
+        kept = 0.5 ** (8 / min(50, 0.05 * seen))
+        for own, new in zip(expected, module.generator.parameters(), strict=True):
+            own.mul_(kept).add_(new.detach(), alpha=1 - kept)
+        return outcome
+
+    module.generator_step = followed
+    play(module, batches=5)
+    for own, average in zip(expected, module.ema_generator.parameters(), strict=True):
+        torch.testing.assert_close(average, own, rtol=1e-5, atol=1e-6)
+        assert not average.requires_grad
+
+
+def test_without_a_half_life_there_is_no_average():
+    module = built("network=mlp", "model.ema_half_life=null")
+    assert module.ema_generator is None
+    latent = module.sample_latent(2)
+    assert torch.equal(module.sample(latent, "ema"), module.sample(latent, "raw"))
+
+
+def test_schedules_step_with_their_own_players_optimizer():
+    module = play(built("model=gan", "model.n_critic=2"), batches=6)
+    generator, discriminator = module.trainer.optimizers
+    assert generator.param_groups[0]["lr"] == pytest.approx(0.1 * 0.999996**3, rel=1e-9)
+    assert discriminator.param_groups[0]["lr"] == pytest.approx(0.05 * 0.999996**6, rel=1e-9)
+
+
+def test_losses_of_an_undecided_discriminator():
+    """With D's last layer at 0 every logit is 0: D's loss is log 4 and G's log 2, whatever the images."""
+    module = built("network=mlp", "model.discriminator_optimizer.lr=0")
+    torch.nn.init.zeros_(module.discriminator.layers[-1].weight)
+    torch.nn.init.zeros_(module.discriminator.layers[-1].bias)
+    outcomes = []
+    step = module.training_step
+    module.training_step = lambda *arguments: outcomes.append(step(*arguments)) or outcomes[-1]
+    play(module, batches=1)
+    assert outcomes[0]["loss_d"].item() == pytest.approx(math.log(4), rel=1e-6)
+    assert outcomes[0]["loss_g"].item() == pytest.approx(math.log(2), rel=1e-6)
+    assert outcomes[0]["d_real"].item() == outcomes[0]["d_fake"].item() == 0.5

@@ -1,0 +1,104 @@
+import pytest
+import torch
+from torch import nn
+
+from gan_lightning.build import build
+from gan_lightning.config import compose, options
+from gan_lightning.errors import UserError
+from gan_lightning.networks.dcgan import channels, resolutions
+from gan_lightning.networks.maxout import Maxout
+
+SHAPES = [(1, 28, 28), (3, 28, 28), (1, 32, 32), (3, 32, 32), (1, 64, 64), (3, 64, 64)]
+
+
+def pair(network, image_shape, latent_dim=10, **discriminator):
+    cfg = compose(f"network={network}").network
+    generator = build(cfg.generator, image_shape=image_shape, latent_dim=latent_dim)
+    return generator, build(cfg.discriminator, image_shape=image_shape, **discriminator)
+
+
+@pytest.mark.parametrize("network", options("network"))
+@pytest.mark.parametrize("image_shape", SHAPES)
+def test_shapes_and_ranges(network, image_shape):
+    generator, discriminator = pair(network, image_shape)
+    images = generator(torch.randn(3, 10))
+    assert images.shape == (3, *image_shape)
+    assert images.abs().max() <= 1
+    assert discriminator(images).shape == (3,)
+
+
+@pytest.mark.parametrize("network", options("network"))
+def test_logits_are_not_squashed(network):
+    """No network ends in a sigmoid: scaling the last layer scales the logits."""
+    _, discriminator = pair(network, (1, 28, 28))
+    discriminator.eval()
+    images = torch.rand(4, 1, 28, 28) * 2 - 1
+    before = discriminator(images)
+    with torch.no_grad():
+        for parameter in discriminator.layers[-1].parameters():
+            parameter.mul_(1000)
+    torch.testing.assert_close(discriminator(images), before * 1000, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("network", options("network"))
+@pytest.mark.parametrize("norm", ["none", "layer"])
+def test_without_batch_norm_samples_are_independent(network, norm):
+    _, discriminator = pair(network, (1, 28, 28), norm=norm)
+    discriminator.eval()  # dropout, too, is each sample's own, but random
+    images = torch.randn(3, 1, 28, 28, requires_grad=True)
+    (gradients,) = torch.autograd.grad(discriminator(images)[0], images)
+    assert gradients[0].abs().sum() > 0
+    assert gradients[1:].abs().sum() == 0
+
+
+def test_with_batch_norm_they_are_not():
+    _, discriminator = pair("dcgan", (1, 28, 28), norm="batch")
+    images = torch.randn(3, 1, 28, 28, requires_grad=True)
+    (gradients,) = torch.autograd.grad(discriminator(images)[0], images)
+    assert gradients[1:].abs().sum() > 0
+
+
+def test_dcgan_halves_down_to_7_or_4_pixels():
+    assert resolutions(28) == [28, 14, 7]
+    assert resolutions(32) == [32, 16, 8, 4]
+    assert resolutions(64) == [64, 32, 16, 8, 4]
+    assert channels((3, 64, 64), 64) == [3, 64, 128, 256, 512]
+    with pytest.raises(UserError, match="network=dcgan cannot halve images of 50 pixels"):
+        resolutions(50)
+
+
+def test_dcgan_follows_the_papers_rules():
+    generator, discriminator = pair("dcgan", (1, 64, 64))
+    weights = torch.cat([m.weight.flatten() for m in generator.modules() if isinstance(m, nn.ConvTranspose2d)])
+    assert weights.std().item() == pytest.approx(0.02, rel=0.01)  # 2.7 million draws
+    convolutions = [m for m in discriminator.modules() if isinstance(m, nn.Conv2d)]
+    norms = [m for m in discriminator.modules() if isinstance(m, nn.BatchNorm2d)]
+    assert len(norms) == len(convolutions) - 1  # none on D's first layer
+    assert isinstance(generator.layers[-2], nn.ConvTranspose2d)  # none on G's output
+    assert isinstance(generator.layers[-1], nn.Tanh)
+
+
+def test_maxout_is_the_largest_of_its_pieces():
+    layer = Maxout(3, units=2, pieces=4)
+    x = torch.randn(5, 3)
+    pieces = (x @ layer.linear.weight.T + layer.linear.bias).view(5, 2, 4)
+    torch.testing.assert_close(layer(x), pieces.max(2).values)
+
+
+def test_the_2014_generator_starts_at_the_mean_image():
+    generator, _ = pair("maxout_mlp", (1, 28, 28))
+    images = torch.randint(0, 256, (50, 1, 28, 28), dtype=torch.uint8)
+    generator.fit_to_data(images)
+    with torch.no_grad():
+        generator.output.weight.zero_()  # only the output bias speaks
+    expected = images.float().mean(0) / 127.5 - 1
+    torch.testing.assert_close(generator(torch.zeros(1, 10))[0], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_parameter_counts():
+    """The fully connected pair of conf/network/mlp.yaml, counted by hand with z of 100."""
+    generator, discriminator = pair("mlp", (1, 28, 28), latent_dim=100)
+    linear = [(100, 256), (256, 512), (512, 1024), (1024, 784)]
+    expected = sum(i * o + o for i, o in linear) + 2 * (256 + 512 + 1024)
+    assert sum(p.numel() for p in generator.parameters()) == expected
+    assert sum(p.numel() for p in discriminator.parameters()) == 533_505

@@ -1,0 +1,288 @@
+"""What a run leaves behind, and that stopping, resuming and watching never change it."""
+
+import csv
+import errno
+import json
+import os
+import signal
+
+import pytest
+import torch
+from PIL import Image
+from pytorch_lightning import Callback
+
+from gan_lightning import commands
+from gan_lightning.build import load_module
+from gan_lightning.callbacks import Metrics
+from gan_lightning.config import compose
+from gan_lightning.errors import UserError
+from gan_lightning.models import GAN
+from gan_lightning.runs import RunFolder, open_run, read_checkpoint
+from tests.helpers import run, weights
+
+SHORT = ("network=mlp", "callbacks.metrics.every=2")
+"""A run of about a second."""
+
+
+def same(one, other):
+    """Two state dicts, equal to the last bit."""
+    assert one.keys() == other.keys()
+    return all(torch.equal(one[name], other[name]) for name in one)
+
+
+def rows(folder):
+    with folder.metrics.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, cache_folder):
+    """A finished run of six generator steps."""
+    patch = pytest.MonkeyPatch()
+    patch.setenv("GAN_LIGHTNING_CACHE", str(cache_folder))
+    yield run(tmp_path_factory.mktemp("finished") / "run", *SHORT, "max_generator_steps=6", "callbacks.samples.first=2")
+    patch.undo()
+
+
+def test_a_run_folder_holds_everything_a_person_opens(finished):
+    assert finished.status()["state"] == "finished"
+    assert finished.status()["generator_steps"] == 6
+    assert finished.status()["images_seen"] == 48
+    assert [file.name for file in finished.grids()] == [f"step-{step:07d}.png" for step in (0, 2, 3, 4, 5, 6)]
+    with Image.open(finished.grids()[-1]) as image:
+        assert image.size == (62, 62)  # two by two digits of 28 pixels, with gaps of 2
+    assert (finished.samples / "real.png").is_file()
+    with Image.open(finished.timelapse) as film:
+        assert 2 <= film.n_frames <= 6  # Pillow joins equal frames
+    with Image.open(finished.plot) as plot:
+        assert plot.width > 500
+    assert compose_equals(finished)
+
+
+def compose_equals(folder):
+    """The saved configuration is plain, resolved, and composes to what was asked for."""
+    cfg = folder.config()
+    return cfg.data.seed == 0 and cfg.model.n_critic == 1 and "${" not in folder.config_file.read_text()
+
+
+def test_metrics_csv_has_a_row_every_so_many_batches(finished):
+    table = rows(finished)
+    assert [int(row["generator_steps"]) for row in table] == [2, 4, 6]
+    assert [int(row["images_seen"]) for row in table] == [16, 32, 48]
+    expected = {"loss_d", "loss_g", "d_real", "d_fake", "grad_norm_d", "grad_norm_g", "images_per_second"}
+    assert expected | {"real_mean", "real_std", "fake_mean", "fake_std", "epoch", "seconds"} <= set(table[0])
+    for row in table:
+        assert 0 < float(row["d_real"]) < 1 and float(row["grad_norm_d"]) > 0
+
+
+def test_metrics_are_the_batches_own_numbers():
+    metrics = Metrics(every=3)
+    real, fake = torch.tensor([0.0, 1.0]), torch.tensor([2.0, 4.0])
+    for value in (1.0, 2.0, 6.0):
+        metrics.sums["loss_d"] = metrics.sums.get("loss_d", torch.tensor(0.0)) + value
+        metrics.counts["loss_d"] = metrics.counts.get("loss_d", 0) + 1
+    row = metrics.read(real, fake)
+    assert row["loss_d"] == pytest.approx(3.0)
+    assert (row["real_mean"], row["fake_mean"]) == (0.5, 3.0)
+    assert row["fake_std"] == pytest.approx(2**0.5)
+    assert metrics.sums == {}
+
+
+def test_checkpoints_are_tensors_and_plain_values(finished):
+    content = torch.load(finished.last, weights_only=True)
+    assert content["counters"] == {"generator_steps": 6, "images_seen": 48, "critic_steps": 0}
+
+
+def test_a_run_loads_by_folder_and_by_checkpoint(finished):
+    by_folder, data, checkpoint = load_module(str(finished.path))
+    by_file, _, _ = load_module(str(checkpoint))
+    assert data.image_shape == (1, 28, 28)
+    assert by_folder.generator_steps == 6
+    assert same(by_folder.state_dict(), by_file.state_dict())
+    assert same(by_folder.state_dict(), weights(finished))
+
+
+# The same weights, whatever happens around training
+
+
+def test_the_seed_decides_everything(tmp_path, finished):
+    again = run(tmp_path / "again", *SHORT, "max_generator_steps=6")
+    other = run(tmp_path / "other", *SHORT, "max_generator_steps=6", "seed=1")
+    assert same(weights(again), weights(finished))
+    assert not same(weights(other), weights(finished))
+
+
+@pytest.mark.parametrize("network", ["mlp", "dcgan", "maxout_mlp"])
+def test_watching_never_changes_training(tmp_path, network):
+    """Grids at every step, rows at every batch, with batch norm and dropout in play: bit-equal weights."""
+    common = (f"network={network}", "max_generator_steps=4")
+    watched = run(tmp_path / "watched", *common, "callbacks.metrics.every=1", "callbacks.samples.first=1")
+    alone = run(tmp_path / "alone", *common, "callbacks.metrics.every=1000", "callbacks.samples.first=1000")
+    assert len(watched.grids()) == 5 and len(alone.grids()) == 2
+    assert same(weights(watched), weights(alone))
+
+
+RESUMED = {
+    "batch norm, inside an epoch": ("model=dcgan", "max_generator_steps=3", "max_generator_steps=7"),
+    "dropout and a schedule": ("model=gan", "max_generator_steps=3", "max_generator_steps=7"),
+    "between two generator steps": ("model=wgan_gp", "max_images=56", "max_generator_steps=3"),
+    "at an epoch's end": ("network=mlp data.batch_size=1000", "trainer.max_epochs=2", "trainer.max_epochs=4"),
+    "into the next epoch": ("network=mlp data.batch_size=1000", "max_generator_steps=3", "max_generator_steps=10"),
+}
+
+
+@pytest.mark.parametrize("case", RESUMED)
+def test_resuming_equals_never_having_stopped(tmp_path, case):
+    model, first, second = RESUMED[case]
+    whole = run(tmp_path / "whole", *model.split(), second)
+    parts = run(tmp_path / "parts", *model.split(), first)
+    commands.resume([f"run={parts.path}", "max_images=null", second])
+    assert parts.status()["generator_steps"] == whole.status()["generator_steps"]
+    assert same(weights(parts), weights(whole))
+    assert len(parts.status()["sessions"]) == 2
+
+
+def test_resuming_goes_on_in_the_same_metrics_and_grids(tmp_path):
+    folder = run(tmp_path / "run", *SHORT, "max_generator_steps=4", "callbacks.samples.first=2")
+    commands.resume([f"run={folder.path}", "max_generator_steps=8"])
+    assert [int(row["generator_steps"]) for row in rows(folder)] == [2, 4, 6, 8]
+    assert [int(file.stem.removeprefix("step-")) for file in folder.grids()] == [0, 2, 3, 4, 5, 6, 8]
+
+
+def test_rows_of_steps_that_a_crash_undid_are_dropped(tmp_path):
+    folder = run(tmp_path / "run", *SHORT, "max_generator_steps=4")
+    with folder.metrics.open("a") as file:
+        columns = rows(folder)[0].keys()
+        csv.DictWriter(file, columns).writerow(dict.fromkeys(columns, 999) | {"generator_steps": 6, "images_seen": 48})
+    commands.resume([f"run={folder.path}", "max_generator_steps=6"])
+    assert [row["loss_d"] == "999" for row in rows(folder)] == [False, False, False]
+
+
+def test_a_spent_budget_is_said_not_ignored(finished):
+    message = r"has spent its budget: max_generator_steps=6, and 6 are done; type resume run=.* max_generator_steps=12"
+    with pytest.raises(UserError, match=message):
+        commands.resume([f"run={finished.path}"])
+
+
+@pytest.mark.parametrize(
+    "budget,steps", [("max_images=40", 5), ("max_generator_steps=3", 3), ("trainer.max_epochs=1", 4)]
+)
+def test_budgets(tmp_path, budget, steps):
+    size = "data.batch_size=1000" if "epochs" in budget else "data.batch_size=8"
+    assert run(tmp_path / "run", *SHORT, size, budget).status()["generator_steps"] == steps
+
+
+def test_a_time_budget_stops_between_two_steps(tmp_path):
+    folder = run(tmp_path / "run", *SHORT, "trainer.max_time=00:00:00:01")
+    assert folder.status()["state"] == "finished"
+    assert read_checkpoint(folder.last)["counters"]["generator_steps"] == folder.status()["generator_steps"] > 0
+
+
+def test_epoch_checkpoints(tmp_path):
+    epochs = ("trainer.max_epochs=4", "data.batch_size=2000", "callbacks.checkpoints.every_n_epochs=2")
+    folder = run(tmp_path / "run", *SHORT, *epochs)
+    names = sorted(file.name for file in folder.checkpoints.iterdir())
+    assert names == ["epoch-0002.ckpt", "epoch-0004.ckpt", "last.ckpt"]
+
+
+# Interruptions
+
+
+class Interrupt(Callback):
+    """Presses Ctrl-C at a batch."""
+
+    def __init__(self, batch: int) -> None:
+        self.batch = batch
+
+    def on_train_batch_start(self, trainer, module, batch, batch_idx):
+        if batch_idx == self.batch:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_ctrl_c_finishes_the_step_and_saves(tmp_path):
+    before = signal.getsignal(signal.SIGINT)
+    interrupt = "+callbacks.interrupt={_target_: tests.test_runs.Interrupt, batch: 2}"
+    folder = run(tmp_path / "run", *SHORT, "max_generator_steps=6", interrupt)
+    assert folder.status()["state"] == "interrupted"
+    assert read_checkpoint(folder.last)["counters"]["generator_steps"] == folder.status()["generator_steps"] == 3
+    assert folder.timelapse.is_file()
+    assert signal.getsignal(signal.SIGINT) is before
+    commands.resume([f"run={folder.path}"])
+    whole = run(tmp_path / "whole", *SHORT, "max_generator_steps=6")
+    assert same(weights(folder), weights(whole))
+
+
+def test_a_full_disk_loses_nothing_already_saved(tmp_path, monkeypatch):
+    folder = RunFolder(tmp_path / "run")
+    saved = []
+    original = torch.save
+
+    def full(content, file, **options):
+        if saved:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        saved.append(original(content, file, **options))
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(UserError, match=f"No space left on device; what was saved before is whole, in {folder.path}"):
+        run(folder.path, *SHORT, "trainer.max_epochs=2", "data.batch_size=2000")
+    monkeypatch.undo()
+    assert read_checkpoint(folder.last)["counters"]["generator_steps"] == 2
+    assert folder.status()["state"] == "failed" and "No space left" in folder.status()["error"]
+
+
+def test_divergence_stops_the_run_with_advice(tmp_path, monkeypatch):
+    step = GAN.training_step
+
+    def poisoned(self, batch, batch_idx):
+        outcome = step(self, batch, batch_idx)
+        return outcome | {"loss_d": outcome["loss_d"] * (float("nan") if batch_idx == 3 else 1)}
+
+    monkeypatch.setattr(GAN, "training_step", poisoned)
+    with pytest.raises(
+        UserError, match="training diverged: loss_d is nan at generator step 4; try a lower learning rate"
+    ):
+        run(tmp_path / "run", *SHORT, "max_generator_steps=6")
+    assert json.loads((tmp_path / "run" / "status.json").read_text())["state"] == "failed"
+
+
+# Bad folders
+
+
+def test_folders_that_are_no_runs(tmp_path, finished):
+    with pytest.raises(UserError, match="is no run folder"):
+        open_run(str(tmp_path))
+    empty = RunFolder(tmp_path / "empty")
+    empty.write_config(compose())
+    with pytest.raises(UserError, match="holds no checkpoint: the run ended before"):
+        open_run(str(empty.path))
+    empty.checkpoints.mkdir()
+    empty.last.write_bytes(finished.last.read_bytes()[:1000])
+    with pytest.raises(UserError, match="cannot be read as a checkpoint"):
+        load_module(str(empty.path))
+
+
+# Samples
+
+
+def test_samples_are_the_seeds_alone(tmp_path, finished):
+    import numpy as np
+
+    def draw(name, *words):
+        commands.sample([f"run={finished.path}", f"out={tmp_path / name}", *words])
+        return np.load(tmp_path / name)["images"]
+
+    images = draw("a.npz", "n=300", "seed=3")
+    assert images.shape == (300, 1, 28, 28) and images.dtype == np.uint8
+    assert (draw("b.npz", "n=300", "seed=3") == images).all()
+    assert (draw("c.npz", "n=300", "seed=4") != images).any()
+    assert (draw("d.npz", "n=300", "seed=3", "weights=raw") != images).any()
+
+
+def test_samples_as_a_grid_and_as_files(tmp_path, finished):
+    commands.sample([f"run={finished.path}", "n=9", f"out={tmp_path / 'new' / 'grid.png'}"])
+    with Image.open(tmp_path / "new" / "grid.png") as image:
+        assert image.size == (92, 92)
+    commands.sample([f"run={finished.path}", "n=5", f"out={tmp_path / 'files'}"])
+    assert len(list((tmp_path / "files").glob("*.png"))) == 5
+    with pytest.raises(UserError, match=r"type out=FILE.png \(a grid\), out=FILE.npz \(an array\) or out=FOLDER"):
+        commands.sample([f"run={finished.path}", "out=samples.jpg"])
