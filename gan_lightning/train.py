@@ -67,7 +67,6 @@ def train(
     with recorded_ending(folder, callbacks, loggers):
         trainer = Trainer(**options, callbacks=callbacks, logger=loggers, default_root_dir=folder.path)
         announce(cfg, folder, trainer)
-        torch.manual_seed(cfg.seed + 1_000_003 * trainer.global_rank)  # other noise in every process
         trainer.fit(module, datamodule=data, ckpt_path=checkpoint)
     conclude(folder, loggers)
     return folder.status()["state"]

@@ -118,10 +118,13 @@ class GAN(LightningModule):
         self.clip_weights()
 
     def on_fit_start(self) -> None:
-        """Let a generator that starts from the data's statistics see them, once."""
+        """Other noise in every process; a generator that starts from the data's statistics sees them, once."""
+        if self.trainer.global_rank > 0:
+            torch.manual_seed(torch.initial_seed() + self.trainer.global_rank)
         if self.generator_steps == 0 and hasattr(self.generator, "fit_to_data"):
             data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
-            self.generator.fit_to_data(data.training.images)
+            generator: Any = self.generator
+            generator.fit_to_data(data.training.images)
             if self.ema_generator is not None:
                 update_average(self.ema_generator, self.generator, kept=0.0)
 
@@ -135,7 +138,7 @@ class GAN(LightningModule):
 
         self.images_seen += len(real) * self.trainer.world_size
 
-        outcome = {}
+        outcome: dict[str, Tensor] = {}
         fake = self.generate(len(real), keep_graph=self.share_fakes and generator_is_due)
         if generator_is_due and self.generator_first:
             outcome |= self.generator_turn(fake)

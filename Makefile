@@ -1,0 +1,43 @@
+# Every command sets up what it needs first: a virtual environment in .venv with the tested versions.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help:  ## Say what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+.PHONY: setup
+setup: $(READY)  ## Install everything into .venv
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; type make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $(READY)
+
+.PHONY: demo
+demo: setup  ## Train a DCGAN on 5,000 digits that need no network (about three minutes)
+	$(BIN)/python -m gan_lightning model=dcgan data=mnist_5k data.batch_size=64 trainer.max_time=00:00:02:30
+
+.PHONY: test
+test: lint  ## Run every check and test (about five minutes)
+	$(BIN)/python -m pytest
+
+.PHONY: test-fast
+test-fast: setup  ## Run the tests that start no process (under two minutes)
+	$(BIN)/python -m pytest -m "not slow"
+
+.PHONY: lint
+lint: setup  ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+.PHONY: format
+format: setup  ## Put the code into its one format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .

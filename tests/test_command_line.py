@@ -1,0 +1,109 @@
+"""The program as a person starts it: in processes of its own, from a checkout and from a wheel."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from gan_lightning.data import MNIST5k
+from tests.helpers import ROOT, command
+
+pytestmark = pytest.mark.slow
+
+QUICK = ("network=mlp", "data=mnist_5k", "data.batch_size=8", "precision=32", "logger=csv", "max_generator_steps=3")
+
+
+def test_train_resume_sample_from_a_checkout(tmp_path):
+    trained = command("model=lsgan", *QUICK, f"hydra.run.dir={tmp_path / 'run'}")
+    assert trained.returncode == 0, trained.stderr
+    for line in ("finished after 3 generator steps, 24 images", "timelapse.gif", "last.ckpt", "sample run="):
+        assert line in trained.stdout
+    again = command("model=lsgan", *QUICK, f"hydra.run.dir={tmp_path / 'run'}")
+    assert again.returncode == 2 and "already holds a run; go on with it by" in again.stderr
+    resumed = command("resume", f"run={tmp_path / 'run'}", "max_generator_steps=5")
+    assert "finished after 5 generator steps, 40 images" in resumed.stdout, resumed.stderr
+    sampled = command("sample", f"run={tmp_path / 'run'}", f"out={tmp_path / 'grid.png'}")
+    assert sampled.returncode == 0 and (tmp_path / "grid.png").is_file(), sampled.stderr
+
+
+def test_errors_are_one_message_and_status_2(tmp_path):
+    for words in (("model=wgan_pg",), ("data.batch_size=0", f"hydra.run.dir={tmp_path / 'x'}"), ("resum",)):
+        result = command(*words)
+        assert result.returncode == 2
+        assert result.stderr.startswith("error: ") and "Traceback" not in result.stderr + result.stdout
+    assert not (tmp_path / "x").exists()  # no empty folder is left
+
+
+def test_help_and_list_are_quick_to_say_what_there_is():
+    assert "python -m gan_lightning model=wgan_gp data=fashion_mnist" in command("--help").stdout
+    assert "wgan_gp" in command("list").stdout
+
+
+def test_a_sweep_gives_each_job_its_folder_and_hides_no_failure(tmp_path):
+    swept = command("-m", "loss=minimax,wasserstein", "penalty=none,wgan_gp", *QUICK[1:], "network=dcgan",
+                    f"hydra.sweep.dir={tmp_path}")  # fmt: skip
+    assert swept.returncode == 1
+    states = {file.parent.name: json.loads(file.read_text()) for file in tmp_path.glob("*/status.json")}
+    assert len(states) == 4
+    assert sorted(status["state"] for status in states.values()) == ["failed", "failed", "finished", "finished"]
+    assert swept.stdout.count("type network.discriminator.norm=layer") == 4  # when it happens, and in the summary
+    assert swept.stdout.count("3 generator steps\n") == 2
+    typo = command("-m", "loss=minimax,wassersein", *QUICK, f"hydra.sweep.dir={tmp_path / 'typo'}")
+    assert typo.returncode == 2 and "Did you mean wasserstein?" in typo.stderr
+    assert not list((tmp_path / "typo").glob("*/status.json"))  # no job ran
+
+
+def test_two_processes_play_one_game(tmp_path):
+    """DDP on the CPU: the same weights in both, each image once an epoch, each its own noise."""
+    probe = f"+callbacks.probe={{_target_: tests.probe.Probe, folder: {tmp_path}}}"
+    result = command(
+        "model=wgan_gp", "network=mlp", "data=mnist_5k", "data.batch_size=500", "accelerator=cpu", "trainer.devices=2",
+        "trainer.max_epochs=1", "precision=32", "logger=csv", probe, f"hydra.run.dir={tmp_path / 'run'}",
+        OMP_NUM_THREADS="1",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    first, second = (torch.load(tmp_path / f"rank-{rank}.pt", weights_only=True) for rank in (0, 1))
+    assert first["parameters"].keys() == second["parameters"].keys()
+    for name, value in first["parameters"].items():
+        assert torch.equal(value, second["parameters"][name]), name
+    data = MNIST5k()
+    data.fetch()
+    data.setup()
+    order = torch.arange(1, 785)
+    everything = (data.training.images.flatten(1).long() * order).sum(1).tolist()
+    assert sorted(first["seen"] + second["seen"]) == sorted(everything)
+    assert not set(first["noise"]) & set(second["noise"])
+    status = json.loads((tmp_path / "run" / "status.json").read_text())
+    assert (status["images_seen"], status["generator_steps"]) == (4000, 1)
+
+
+def test_the_wheel_does_the_same_from_another_folder(tmp_path):
+    """Installed alone into an empty folder, without the checkout in sight."""
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
+    wheels, site = tmp_path / "wheels", tmp_path / "site"
+    build = [*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", str(wheels), str(ROOT)]
+    subprocess.run(build, check=True, capture_output=True)
+    (wheel,) = wheels.glob("*.whl")
+    install = [*pip, "install", "--no-deps", "--no-index", "--target", str(site), str(wheel)]
+    subprocess.run(install, check=True, capture_output=True)
+    empty = tmp_path / "elsewhere"
+    empty.mkdir()
+    where = [sys.executable, "-c", "import gan_lightning.config as c; print(c.__file__, c.CONF_DIR)"]
+    environment = os.environ | {"PYTHONPATH": str(site)}
+    found = subprocess.run(where, cwd=empty, env=environment, capture_output=True, text=True, check=True).stdout
+    assert found.count(str(site)) == 2
+    for start in ([sys.executable, "-m", "gan_lightning"], [sys.executable, str(site / "bin" / "gan-lightning")]):
+        words = [*start, "model=wgan_gp", *QUICK, f"hydra.run.dir={empty / start[-1].split('/')[-1]}"]
+        result = subprocess.run(words, cwd=empty, env=environment, capture_output=True, text=True, timeout=300)
+        assert "finished after 3 generator steps" in result.stdout, result.stderr
+
+
+@pytest.mark.parametrize("name", ["data", "models", "callbacks", "loggers", "train"])
+def test_what_imports_lightning_can_be_imported_first(name):
+    """Each makes torchvision importable before it needs it, beside a CPU-only torch too."""
+    words = [sys.executable, "-c", f"import gan_lightning.{name}"]
+    result = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr

@@ -1,0 +1,193 @@
+"""Every yaml composes and is checked; every mistake gets an error that names the alternatives."""
+
+import itertools
+import re
+
+import pytest
+
+from gan_lightning import __main__, commands
+from gan_lightning.build import choose_precision
+from gan_lightning.config import CONFIG_ERRORS, ROOT, check, compose, describe, explain, options
+from gan_lightning.errors import UserError
+from gan_lightning.train import trainer_options
+from tests.helpers import built
+
+GROUPS = ("model", "loss", "network", "penalty", "data", "accelerator", "logger", "callbacks")
+CHOICES = [(group, choice) for group in GROUPS for choice in options(group)]
+
+
+@pytest.mark.parametrize("group,choice", CHOICES)
+def test_every_choice_composes_passes_the_check_and_is_described(group, choice):
+    cfg = compose(f"{group}={choice}")
+    check(cfg)
+    assert set(cfg) == set(ROOT)
+
+
+def test_every_choice_has_a_description_of_one_line():
+    for group, choice in CHOICES:
+        assert 5 < len(options(group)[choice]) < 130, f"{group}={choice} needs a first comment line"
+
+
+@pytest.mark.parametrize("model,penalty", itertools.product(options("model"), options("penalty")))
+def test_every_model_takes_every_penalty_once_its_critic_has_no_batch_norm(model, penalty):
+    built(f"model={model}", f"penalty={penalty}", "network.discriminator.norm=layer").configure_optimizers()
+
+
+RECIPES = {  # batch, noise, latent, n_critic, G's rate, first momentum, clip
+    "gan": (100, "uniform", 100, 1, 0.1, 0.5, None),
+    "lsgan": (64, "uniform", 100, 1, 2e-4, 0.5, None),
+    "dcgan": (128, "uniform", 100, 1, 2e-4, 0.5, None),
+    "wgan": (64, "normal", 100, 5, 5e-5, None, 0.01),
+    "wgan_gp": (50, "normal", 128, 5, 1e-4, 0.5, None),
+}
+
+
+@pytest.mark.parametrize("model", options("model"))
+def test_recipes_are_the_published_ones(model):
+    cfg = compose(f"model={model}")
+    optimizer = cfg.model.generator_optimizer
+    momentum = optimizer.get("betas", [optimizer.get("momentum")])[0]
+    recipe = (cfg.data.batch_size, cfg.model.noise, cfg.model.latent_dim, cfg.model.n_critic, optimizer.lr, momentum)
+    assert (*recipe, cfg.model.weight_clip) == RECIPES[model]
+
+
+def test_the_command_line_wins_over_the_model_and_the_model_over_the_defaults():
+    assert compose("model=wgan").loss._target_.endswith("Wasserstein")
+    assert compose("loss=least_squares", "model=wgan").loss._target_.endswith("LeastSquares")
+    assert compose("model=wgan", "loss=least_squares").loss._target_.endswith("LeastSquares")
+    assert compose("model=wgan", "data.batch_size=7").data.batch_size == 7
+
+
+def message(*overrides):
+    """The error a command line gets, before any data is read."""
+    try:
+        check(compose(*overrides))
+    except UserError as error:
+        return str(error)
+    except CONFIG_ERRORS as error:
+        return str(explain(error))
+    raise AssertionError(f"{overrides} was accepted")
+
+
+MISTAKES = {
+    "modle=wgan": r"modle is no option. Did you mean model\? Allowed: .*model, network",
+    "model=wgan_pg": r"model=wgan_pg is no choice. Did you mean wgan_gp\? Allowed: dcgan, gan, lsgan, wgan, wgan_gp$",
+    "logger=wandbb": r"logger=wandbb is no choice. Did you mean wandb\? Allowed: auto, csv, tensorboard, wandb",
+    "data.batchsize=3": r"data.batchsize is no option. Did you mean data.batch_size\? Allowed: batch_size, dir",
+    "trainer.max_epoch=1": r"trainer.max_epoch is no option. Did you mean trainer.max_epochs\?",
+    "model.generator_optimizer.lrr=1": r"Did you mean model.generator_optimizer.lr\? Allowed: betas, fused, lr",
+    "callbacks.sample.images=3": r"callbacks.sample is no option. Did you mean callbacks.samples\?",
+    "+foo=1": r"foo is no option. Allowed: callbacks, data",
+    "+model.n_critics=1": r"model.n_critics is no option. Did you mean model.n_critic\?",
+    "data.batch_size=many": r"data.batch_size=many is not allowed: it should be a valid integer",
+    "data.batch_size=0": r"data.batch_size=0 is not allowed: it should be greater than 0",
+    "network.generator.width=-64": r"network.generator.width=-64 is not allowed: it should be greater than 0",
+    "seed=-1": r"seed=-1 is not allowed: it should be greater than or equal to 0",
+    "trainer.max_epochs=0": r"trainer.max_epochs=0 is not allowed: it should be greater than 0, or it should be -1",
+    "max_images=0": r"max_images=0 is not allowed: it should be greater than 0",
+    "model.noise=gaussian": r"model.noise=gaussian is not allowed: it should be 'normal' or 'uniform'",
+    "network.generator.norm=bacth": r"it should be 'none', 'batch', 'layer' or 'instance'",
+    "precision=fp8": r"precision=fp8 is not allowed: it should be 'auto', 'bf16' or 32",
+    "model.ema_half_life=-5": r"model.ema_half_life=-5 is not allowed: it should be greater than 0",
+    "callbacks.metrics.every=0": r"callbacks.metrics.every=0 is not allowed: it should be greater than 0",
+    "model.generator_optimizer._target_=torch.optim.Adm": r"torch.optim.Adm names nothing that can be imported",
+    "model.generator_optimizer=null": r"model.generator_optimizer=None is not allowed",
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistakes_are_explained(mistake):
+    assert re.search(MISTAKES[mistake], message(mistake))
+
+
+def test_a_wrong_key_inside_a_yaml_file_is_explained():
+    cfg = compose()
+    cfg.network.generator = {"_target_": "gan_lightning.networks.DCGANGenerator", "widht": 64}
+    with pytest.raises(UserError, match=r"generator.widht is no option. Did you mean network.generator.width\?"):
+        check(cfg)
+
+
+def test_optimizers_are_tried_before_training():
+    with pytest.raises(UserError, match="model.generator_optimizer.*Invalid learning rate: -1"):
+        built("model.generator_optimizer.lr=-1")
+
+
+def test_a_missing_gpu_and_a_malformed_time_are_explained(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    for accelerator in ("gpu", "multi_gpu"):
+        with pytest.raises(UserError, match="accelerator=gpu, but torch .* sees no GPU; type accelerator=cpu"):
+            trainer_options(compose(f"accelerator={accelerator}"))
+    with pytest.raises(UserError, match="trainer.max_time=5min is not DD:HH:MM:SS; type trainer.max_time=00:00:05:00"):
+        trainer_options(compose("trainer.max_time=5min"))
+
+
+def test_budgets_replace_the_default_number_of_epochs():
+    assert trainer_options(compose())["max_epochs"] == 20
+    assert trainer_options(compose("max_images=10"))["max_epochs"] == -1
+    assert trainer_options(compose("trainer.max_time=00:00:01:00"))["max_epochs"] == -1
+    assert trainer_options(compose("max_images=10", "trainer.max_epochs=3"))["max_epochs"] == 3
+
+
+def test_several_processes_get_a_strategy_for_two_optimizers():
+    options_of_two = trainer_options(compose("accelerator=cpu", "trainer.devices=2"))
+    assert options_of_two["strategy"] == "ddp_find_unused_parameters_true"
+    assert trainer_options(compose("accelerator=cpu"))["strategy"] == "auto"
+    assert compose("accelerator=multi_gpu").trainer.sync_batchnorm
+
+
+def test_precision_is_chosen_and_explained(monkeypatch):
+    for native, expected, reason in ((True, "bf16-mixed", "natively"), (False, "32-true", "does not compute")):
+        monkeypatch.setattr("gan_lightning.build.native_bfloat16", lambda accelerator, native=native: native)
+        precision, why = choose_precision("auto", "cpu")
+        assert precision == expected and reason in why
+    assert choose_precision("bf16", "cpu")[0] == "bf16-mixed"
+    assert choose_precision(32, "cpu")[0] == "32-true"
+
+
+# The other verbs' words
+
+
+def test_verbs_and_their_words():
+    assert __main__.split_verb([]) == ("train", [])
+    assert __main__.split_verb(["model=gan"]) == ("train", ["model=gan"])
+    assert __main__.split_verb(["-m", "seed=0,1"]) == ("train", ["-m", "seed=0,1"])
+    assert __main__.split_verb(["resume", "run=x"]) == ("resume", ["run=x"])
+    with pytest.raises(UserError, match=r"resum is no verb. Did you mean resume\? Allowed: train, resume"):
+        __main__.split_verb(["resum"])
+
+
+@pytest.mark.parametrize(
+    "words,complaint",
+    [
+        (["rnu=x"], r"rnu is no option here. Did you mean run\? Allowed: n, out, run, seed, weights"),
+        (["n=5"], r"run= is missing"),
+        (["run=x", "n=0"], r"n=0 is not allowed: it should be greater than 0"),
+        (["run=x", "weights=average"], r"weights=average is not allowed: it should be 'ema' or 'raw'"),
+        (["x"], r"x is not of the form key=value"),
+    ],
+)
+def test_mistakes_in_sample_are_explained(words, complaint):
+    with pytest.raises(UserError, match=complaint):
+        commands.sample(words)
+
+
+def test_list_names_every_choice(capsys):
+    commands.list_choices([])
+    printed = capsys.readouterr().out
+    for group in commands.GROUPS:
+        assert f"{group}=" in printed
+        for choice, description in options(group).items():
+            assert re.search(rf"^  {choice} +{re.escape(description)}$", printed, re.MULTILINE)
+
+
+def test_data_fetches_and_reports(capsys):
+    commands.fetch_data(["name=mnist_5k"])
+    assert "4,000 train + 500 validation + 500 test images of 1x28x28, 10 classes" in capsys.readouterr().out
+    with pytest.raises(UserError, match=r"name=mnst is no data set that can be fetched. Did you mean mnist\?"):
+        commands.fetch_data(["name=mnst"])
+
+
+def test_descriptions_skip_hydras_directives(tmp_path):
+    file = tmp_path / "x.yaml"
+    file.write_text("# @package _global_\n# What it is\nkey: 1\n")
+    assert describe(file) == "What it is"
