@@ -14,17 +14,18 @@ log = logging.getLogger(__name__)
 SECONDS_BETWEEN_LINES = 15
 
 SHOWN = {
-    "loss_d": "loss D {:.2f}",
-    "loss_g": "G {:.2f}",
-    "d_real": "D(x) {:.2f}",
-    "d_fake": "D(G(z)) {:.2f}",
-    "images_per_second": "{:.0f} img/s",
+    "loss_d": ("loss D", "{:.2f}"),
+    "loss_g": ("loss G", "{:.2f}"),
+    "d_real": ("D(x)", "{:.2f}"),
+    "d_fake": ("D(G(z))", "{:.2f}"),
+    "images_per_second": ("images/s", "{:.0f}"),
 }
 
 
-def shown(metrics: Metrics) -> str:
-    """The latest row in words: losses, D(x), D(G(z)), speed."""
-    return "  ".join(text.format(metrics.latest[name]) for name, text in SHOWN.items() if name in metrics.latest)
+def shown(metrics: Metrics) -> dict[str, str]:
+    """The latest row as a person reads it: losses, D(x), D(G(z)), speed."""
+    row = metrics.latest
+    return {label: text.format(row[name]) for name, (label, text) in SHOWN.items() if name in row}
 
 
 class Bar(TQDMProgressBar):
@@ -36,7 +37,12 @@ class Bar(TQDMProgressBar):
 
     def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
         """What stands behind the bar."""
-        return {"": shown(self.metrics)}
+        return shown(self.metrics)
+
+    def on_train_epoch_start(self, trainer: Trainer, *unused: Any) -> None:
+        """Count epochs from one, as status.json does."""
+        super().on_train_epoch_start(trainer)
+        self.train_progress_bar.set_description(f"epoch {trainer.current_epoch + 1}")
 
 
 class Lines(Callback):
@@ -52,5 +58,5 @@ class Lines(Callback):
         now = time.monotonic()
         if self.metrics.latest and now - self.last > SECONDS_BETWEEN_LINES:
             self.last = now
-            epoch = trainer.current_epoch + 1
-            log.info("epoch %d  step %s  %s", epoch, f"{module.generator_steps:,}", shown(self.metrics))
+            numbers = "  ".join(f"{label} {text}" for label, text in shown(self.metrics).items())
+            log.info("epoch %d  step %s  %s", trainer.current_epoch + 1, f"{module.generator_steps:,}", numbers)
