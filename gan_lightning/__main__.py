@@ -42,7 +42,7 @@ def main() -> None:
     try:
         verb, words = split_verb(words)
         VERBS[verb](words)
-    except UserError as error:
+    except (UserError, OSError) as error:  # the latter: a full disk, a folder one may not write to
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
 

@@ -1,6 +1,7 @@
 """The verbs other than train; each takes the words after it on the command line."""
 
 import logging
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -161,7 +162,7 @@ def fetch_data(words: list[str]) -> None:
     given = parse(words, {"name": str, "dir": str})
     if given.get("name", names[0]) not in names:
         raise UserError(f"name={given['name']} is no data set that can be fetched.{did_you_mean(given['name'], names)}")
-    failed = 0
+    complete = True
     for name in [given["name"]] if "name" in given else names:
         words = [f"data.dir={given['dir']}"] if "dir" in given and name != "mnist_5k" else []
         try:
@@ -169,11 +170,11 @@ def fetch_data(words: list[str]) -> None:
             data.fetch()
             splits = data.load()
         except UserError as error:
-            failed += 1
-            print(f"{name:<14} missing\n{error}")
+            complete = False
+            print(f"{name:<14} missing\n{textwrap.indent(str(error), ' ' * 15)}")
             continue
         sizes = " + ".join(f"{len(part.images):,} {split}" for split, part in splits._asdict().items())
         shape = "x".join(map(str, data.image_shape))
         print(f"{name:<14} verified  {sizes} images of {shape}, {len(data.class_names)} classes, in {data.location}")
-    if failed:
-        raise UserError(f"{failed} of the data sets could not be fetched; the others can be used")
+    if not complete:
+        raise UserError("not every data set could be fetched; those verified can be used")

@@ -6,6 +6,7 @@ imports torchvision, so everything would fail. Nothing here calls these operator
 schemas is enough. Import this before pytorch_lightning or torchvision.
 """
 
+import importlib.machinery
 import importlib.util
 import sys
 

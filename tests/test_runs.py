@@ -20,7 +20,8 @@ from gan_lightning.models import GAN
 from gan_lightning.runs import RunFolder, open_run, read_checkpoint
 from tests.helpers import run, weights
 
-SHORT = ("network=mlp", "callbacks.metrics.every=2")
+SMALL = ("network=mlp", "network.generator.hidden=[32]", "network.discriminator.hidden=[32]")
+SHORT = (*SMALL, "callbacks.metrics.every=2")
 """A run of about a second."""
 
 
@@ -122,12 +123,17 @@ def test_watching_never_changes_training(tmp_path, network):
     assert same(weights(watched), weights(alone))
 
 
+LARGE_BATCHES = " ".join((*SMALL, "data.batch_size=1000"))  # four an epoch
 RESUMED = {
     "batch norm, inside an epoch": ("model=dcgan", "max_generator_steps=3", "max_generator_steps=7"),
     "dropout and a schedule": ("model=gan", "max_generator_steps=3", "max_generator_steps=7"),
     "between two generator steps": ("model=wgan_gp", "max_images=56", "max_generator_steps=3"),
-    "at an epoch's end": ("network=mlp data.batch_size=1000", "trainer.max_epochs=2", "trainer.max_epochs=4"),
-    "into the next epoch": ("network=mlp data.batch_size=1000", "max_generator_steps=3", "max_generator_steps=10"),
+    "at an epoch's end": (LARGE_BATCHES, "trainer.max_epochs=2", "trainer.max_epochs=4"),
+    "into the next epoch": (
+        LARGE_BATCHES,
+        "max_generator_steps=3",
+        "max_generator_steps=10",
+    ),
 }
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import platformdirs
 from filelock import FileLock
 
+from gan_lightning.errors import UserError
+
 
 def cache_folder() -> Path:
     """Where everything found or fetched is kept: $GAN_LIGHTNING_CACHE, else the user's cache folder."""
@@ -15,8 +17,15 @@ def cache_folder() -> Path:
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """One process at a time works on a folder; the others wait, then find the work done."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / ".lock"):
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / ".lock").acquire()
+    except OSError as error:
+        raise UserError(
+            f"the cache folder {folder} cannot be written to ({error}); "
+            "type GAN_LIGHTNING_CACHE=FOLDER before the command to keep data elsewhere"
+        ) from error
+    with lock:
         yield
 
 

@@ -149,7 +149,7 @@ class IDXData(ImageData):
         """Where to look, in order, after the cache."""
         folders = {"data.dir": self.dir, f"${DATA_VARIABLE}": os.environ.get(DATA_VARIABLE)}
         found: list[tuple[str, Source]] = [
-            (f"{origin}={folder}", partial(read_from_folder, Path(folder), self.torchvision_class))
+            (f"{origin}={folder}", partial(read_from_folder, Path(folder).expanduser(), self.torchvision_class))
             for origin, folder in folders.items()
             if folder
         ]

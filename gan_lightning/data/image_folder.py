@@ -48,7 +48,7 @@ class ImageFolder(ImageData):
                 f"data.held_out={held_out}, taken twice (validation and test), leaves nothing to train on; "
                 "type data.held_out=0.1"
             )
-        self.dir = Path(dir)
+        self.dir = Path(dir).expanduser()
         self.held_out = held_out
         self.files = find_images(self.dir)
         self.shape = common_shape(self.files, size, channels)

@@ -1,3 +1,4 @@
+import math
 from typing import Literal
 
 from torch import nn
@@ -24,6 +25,24 @@ def norm_1d(kind: VectorNorm, features: int) -> nn.Module:
     if kind == "layer":
         return nn.LayerNorm(features)
     return nn.Identity()
+
+
+def he_init(module: nn.Module) -> None:
+    """Weights ~ N(0, 2 / fan-in) (He et al. 2015, arXiv:1502.01852), biases 0: for networks without norms.
+
+    Fan-in is the number of inputs that reach one output; of a transposed convolution only each stride-th do.
+    """
+    if isinstance(module, nn.Linear):
+        fan_in = module.in_features
+    elif isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+        fan_in = module.in_channels * math.prod(module.kernel_size)
+        if isinstance(module, nn.ConvTranspose2d):
+            fan_in //= math.prod(module.stride)
+    else:
+        return
+    nn.init.normal_(module.weight, 0.0, math.sqrt(2 / fan_in))
+    if module.bias is not None:
+        nn.init.zeros_(module.bias)
 
 
 def normal_init(module: nn.Module, std: float) -> None:
