@@ -45,6 +45,8 @@ def main() -> None:
     except (UserError, OSError) as error:  # the latter: a full disk, a folder one may not write to
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 def split_verb(words: list[str]) -> tuple[str, list[str]]:
@@ -64,7 +66,6 @@ def train(words: list[str]) -> None:
 
     from gan_lightning.config import CONF_DIR, CONFIG_ERRORS, explain
 
-    refuse_used_folder(words)
     sys.argv[1:] = words  # what Hydra, and the helper processes of a several-process run, read
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands its errors on instead of printing them
     errors: list[Exception] = []
@@ -76,15 +77,12 @@ def train(words: list[str]) -> None:
         raise errors[0]
 
 
-def refuse_used_folder(words: list[str]) -> None:
-    """A folder that holds a run already is never written over."""
-    folders = [Path(word.partition("=")[2]) for word in words if word.startswith("hydra.run.dir=")]
-    made = [folders[-1] / name for name in ("checkpoints", "samples")] if folders else []
-    if any(path.exists() for path in made) and "LOCAL_RANK" not in os.environ:
-        raise UserError(
-            f"{folders[-1]} already holds a run; go on with it by `python -m gan_lightning resume run={folders[-1]}`, "
-            "or type another hydra.run.dir="
-        )
+def used(folder: "RunFolder", sweeping: bool) -> UserError:
+    """The error for a folder that holds a run already, which is never written over."""
+    return UserError(
+        f"{folder.path} already holds a run; go on with it by `python -m gan_lightning resume run={folder.path}`, "
+        f"or type another hydra.{'sweep' if sweeping else 'run'}.dir="
+    )
 
 
 def job(cfg: "DictConfig", errors: list[Exception]) -> float | None:
@@ -100,15 +98,20 @@ def job(cfg: "DictConfig", errors: list[Exception]) -> float | None:
     folder = RunFolder(Path(hydra_cfg.runtime.output_dir))
     choices: Any = hydra_cfg.runtime.choices
     name = hydra_cfg.job.override_dirname or f"{choices.model}-{choices.data}"
+    if folder.is_used() and "LOCAL_RANK" not in os.environ:  # a helper process shares the folder of the first
+        errors.append(used(folder, sweeping))
+        return float("inf")
     try:
         if sweeping:
             refuse_processes_in_sweep(cfg)
-        train_run(cfg, folder, name, group=Path(hydra_cfg.sweep.dir).name if sweeping else None)
+        ending = train_run(cfg, folder, name, group=Path(hydra_cfg.sweep.dir).name if sweeping else None)
     except Exception as error:
         keep(error, folder, sweeping, errors)
         return float("inf")
     finally:
         gc.collect()
+    if ending == "interrupted":
+        raise KeyboardInterrupt  # nor do the jobs of a sweep that were to follow start
     return None
 
 
@@ -126,10 +129,10 @@ def keep(error: Exception, folder: "RunFolder", sweeping: bool, errors: list[Exc
 
 def refuse_processes_in_sweep(cfg: "DictConfig") -> None:
     """Lightning starts a run's helper processes by repeating the command line, which would repeat the sweep."""
-    if cfg.trainer.devices != 1 and cfg.trainer.strategy == "auto":
+    if cfg.trainer.devices != 1:
         raise UserError(
-            f"a sweep cannot start runs of several processes (trainer.devices={cfg.trainer.devices}) this way; "
-            "type trainer.strategy=ddp_spawn, or trainer.devices=1"
+            f"a sweep cannot start runs of several processes (trainer.devices={cfg.trainer.devices}); "
+            "type trainer.devices=1, or start the runs one by one"
         )
 
 

@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 
 from gan_lightning.data import ImageData
 from gan_lightning.errors import UserError
+from gan_lightning.images import ImageShape
 from gan_lightning.models import GAN
 from gan_lightning.runs import open_run, read_checkpoint
 
@@ -34,12 +35,12 @@ def build_data(cfg: DictConfig) -> ImageData:
     return build(cfg.data)
 
 
-def build_module(cfg: DictConfig, data: ImageData) -> GAN:
-    """The game, its networks shaped for the data; optimizers are tried here, before any data is loaded."""
+def build_module(cfg: DictConfig, image_shape: ImageShape) -> GAN:
+    """The game, its networks shaped for the images; optimizers are tried here, before any data is loaded."""
     module: GAN = build(
         cfg.model,
-        generator=build(cfg.network.generator, image_shape=data.image_shape, latent_dim=cfg.model.latent_dim),
-        discriminator=build(cfg.network.discriminator, image_shape=data.image_shape),
+        generator=build(cfg.network.generator, image_shape=image_shape, latent_dim=cfg.model.latent_dim),
+        discriminator=build(cfg.network.discriminator, image_shape=image_shape),
         loss=build(cfg.loss),
         penalty=build(cfg.penalty),
     )
@@ -52,16 +53,14 @@ def build_module(cfg: DictConfig, data: ImageData) -> GAN:
     return module
 
 
-def load_module(run: str) -> tuple[GAN, ImageData, Path]:
-    """The trained game of a run folder or checkpoint file, on the CPU, with its data module and checkpoint."""
+def load_module(run: str) -> tuple[GAN, Path]:
+    """The trained game of a run folder or checkpoint file, on the CPU, and that file; no data is needed."""
     folder, checkpoint = open_run(run)
-    cfg = folder.config()
-    data = build_data(cfg)
-    module = build_module(cfg, data)
     content = read_checkpoint(checkpoint)
+    module = build_module(folder.config(), content["image_shape"])
     module.load_state_dict(content["state_dict"])
     module.on_load_checkpoint(content)
-    return module.eval(), data, checkpoint
+    return module.eval(), checkpoint
 
 
 def native_bfloat16(accelerator: str) -> bool:

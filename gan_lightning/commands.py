@@ -9,10 +9,16 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from gan_lightning.config import check_value, compose, did_you_mean, explain, options
+from gan_lightning.config import CONFIG_ERRORS, check_value, compose, did_you_mean, explain, options
 from gan_lightning.errors import UserError
 
 log = logging.getLogger(__name__)
+
+CHANGEABLE = ("trainer.", "max_images", "max_generator_steps", "precision", "callbacks.", "data.dir")
+"""What `resume` may change."""
+
+ACCELERATOR_KEYS = ("accelerator", "devices", "strategy", "sync_batchnorm")
+"""What the files of conf/accelerator set."""
 
 GROUPS = ("model", "network", "loss", "penalty", "data", "accelerator", "logger")
 
@@ -45,7 +51,7 @@ def split(words: list[str]) -> Iterator[tuple[str, Any]]:
 
 
 def resume(words: list[str]) -> None:
-    """`resume run=FOLDER [any.option=value ...]`: go on where a run stopped, in its own folder and W&B run."""
+    """`resume run=FOLDER [option=value ...]`: go on where a run stopped, in its own folder and W&B run."""
     from gan_lightning.runs import open_run
     from gan_lightning.train import train
 
@@ -53,22 +59,49 @@ def resume(words: list[str]) -> None:
     if run is None:
         raise UserError("run= is missing: type resume run=FOLDER")
     folder, checkpoint = open_run(run)
+    if checkpoint.resolve() != folder.last:
+        raise UserError(f"{run} is not the run's last checkpoint, and going on from it would undo later ones")
     cfg = changed(folder.config(), [word for word in words if not word.startswith("run=")])
     refuse_spent_budget(cfg, checkpoint, run)
     file = logging.FileHandler(folder.path / "train.log", delay=True)
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logging.getLogger().addHandler(file)
-    train(cfg, folder, name=folder.path.name, checkpoint=checkpoint)
+    if train(cfg, folder, name=folder.path.name, checkpoint=checkpoint) == "interrupted":
+        raise KeyboardInterrupt
 
 
 def changed(cfg: DictConfig, words: list[str]) -> DictConfig:
-    """A run's configuration with some options changed; unknown ones are refused."""
+    """A run's configuration with some options changed: those that leave the game as it is.
+
+    Raises:
+        UserError: for an unknown option, or one that the checkpoint has settled.
+    """
     for key, value in split(words):
+        if key in ("accelerator", "logger"):
+            chosen = compose_or_explain(f"{key}={value}")
+            if key == "logger":
+                cfg.logger = chosen.logger
+            else:
+                cfg.trainer.update({name: chosen.trainer[name] for name in ACCELERATOR_KEYS})
+            continue
+        if not key.startswith(CHANGEABLE):
+            raise UserError(
+                f"{key} cannot change when a run goes on: its weights, optimizers and data order are settled; "
+                f"start a new run, or change one of {', '.join(CHANGEABLE)}, accelerator, logger"
+            )
         try:
             OmegaConf.update(cfg, key, value)
         except OmegaConfBaseException as error:
             raise explain(error) from error
     return cfg
+
+
+def compose_or_explain(*overrides: str) -> DictConfig:
+    """The configuration a command line gives, or why it gives none."""
+    try:
+        return compose(*overrides)
+    except CONFIG_ERRORS as error:
+        raise explain(error) from error
 
 
 def refuse_spent_budget(cfg: DictConfig, checkpoint: Path, run: str) -> None:
@@ -92,6 +125,20 @@ def refuse_spent_budget(cfg: DictConfig, checkpoint: Path, run: str) -> None:
                 f"{run} has spent its budget: {key}={limit:,}, and {done[key]:,} are done; "
                 f"type resume run={run} {key}={2 * done[key]} to go on"
             )
+    refuse_spent_time(cfg.trainer.max_time, content["callbacks"].get("Timer"), run)
+
+
+def refuse_spent_time(limit: str | None, timer: dict[str, Any] | None, run: str) -> None:
+    """The same for the time that Lightning's Timer has counted, over all sessions."""
+    if limit is None or timer is None:
+        return
+    days, hours, minutes, seconds = map(int, limit.split(":"))
+    spent = timer["time_elapsed"]["train"]
+    if spent >= ((days * 24 + hours) * 60 + minutes) * 60 + seconds:
+        raise UserError(
+            f"{run} has spent its budget: trainer.max_time={limit}, and {spent:.0f} seconds are done; "
+            f"type resume run={run} trainer.max_time= with a longer time, or trainer.max_time=null and another budget"
+        )
 
 
 def sample(words: list[str]) -> None:
@@ -112,7 +159,7 @@ def sample(words: list[str]) -> None:
     from gan_lightning.build import load_module
     from gan_lightning.images import to_uint8
 
-    module, _, checkpoint = load_module(given["run"])
+    module, checkpoint = load_module(given["run"])
     latent = module.sample_latent(given["n"], torch.Generator().manual_seed(given["seed"]))
     images = torch.cat([to_uint8(module.sample(part, given["weights"])) for part in latent.split(256)])
     out.parent.mkdir(parents=True, exist_ok=True)

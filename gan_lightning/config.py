@@ -117,6 +117,8 @@ def check_arguments(path: str, node: dict[str, Any]) -> None:
 
 def locate(path: str, target: str) -> Any:
     """The class or function that a dotted name names."""
+    from gan_lightning import torchvision_ops  # noqa: F401  (before a target of pytorch_lightning)
+
     try:
         return pkgutil.resolve_name(target)
     except (ValueError, ImportError, AttributeError) as error:
@@ -171,4 +173,4 @@ def explain(error: Exception) -> UserError:
     return UserError(text)
 
 
-CONFIG_ERRORS = (HydraException, OmegaConfBaseException)
+CONFIG_ERRORS = (HydraException, OmegaConfBaseException, ValueError)  # the last for a group that is set to null

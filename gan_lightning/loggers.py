@@ -4,6 +4,7 @@ import contextlib
 import csv
 import functools
 import importlib.util
+import io
 import logging
 import netrc
 import os
@@ -19,6 +20,7 @@ from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 
+from gan_lightning.data.cache import write_atomically
 from gan_lightning.errors import UserError
 from gan_lightning.images import to_pil
 
@@ -28,11 +30,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class CSVLogger(Logger):
-    """Rows of metrics.csv, each written at once; a resumed run goes on in the same file.
-
-    The first row of a resumed run drops the rows that saw as many images or more: they belong to steps that a
-    crash undid and that are now being done again.
-    """
+    """Rows of metrics.csv, each written at once; a resumed run goes on in the same file."""
 
     def __init__(self, file: Path) -> None:
         super().__init__()
@@ -56,27 +54,35 @@ class CSVLogger(Logger):
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         """Append one row; a new column rewrites the file."""
         row = {"generator_steps": step, **metrics}
-        if not self.columns:
-            self.rewrite([old for old in self.read() if int(old["images_seen"]) < metrics["images_seen"]], row)
-        elif not set(row) <= set(self.columns):
-            self.rewrite(self.read(), row)
+        if not set(row) <= set(self.columns):
+            self.rewrite(self.read(), columns=[*self.columns, *(name for name in row if name not in self.columns)])
         with self.file.open("a", newline="") as file:
             csv.DictWriter(file, self.columns).writerow(row)
 
-    def rewrite(self, rows: list[dict[str, str]], new: dict[str, Any]) -> None:
-        """Write the header that old rows and a new one need, and the old rows."""
-        self.columns = list(dict.fromkeys([*(rows[0] if rows else ()), *new]))
-        with self.file.open("w", newline="") as file:
-            writer = csv.DictWriter(file, self.columns)
-            writer.writeheader()
-            writer.writerows(rows)
+    @rank_zero_only
+    def forget_after(self, images_seen: int) -> None:
+        """Drop rows of steps after a checkpoint: a crash undid them, and they are now being done again."""
+        rows = [row for row in self.read() if int(row["images_seen"]) <= images_seen]
+        if rows:
+            self.rewrite(rows, columns=list(rows[0]))
+        else:
+            self.file.unlink(missing_ok=True)
+
+    def rewrite(self, rows: list[dict[str, str]], columns: list[str]) -> None:
+        """Replace the file, all of it or nothing."""
+        self.columns = columns
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, columns)
+        writer.writeheader()
+        writer.writerows(rows)
+        write_atomically(self.file, text.getvalue().encode())
 
     def read(self) -> list[dict[str, str]]:
-        """All rows written so far."""
+        """All whole rows written so far; a row that a crash tore is left out."""
         if not self.file.is_file():
             return []
         with self.file.open(newline="") as file:
-            return list(csv.DictReader(file))
+            return [row for row in csv.DictReader(file) if None not in row.values()]
 
 
 def never_fatal(method: F) -> F:
@@ -167,6 +173,8 @@ def start_wandb(
             reinit="finish_previous",
         )
         id_file.write_text(run.id)
+        run.define_metric("trainer/global_step")  # Lightning's name of the step its loggers are given
+        run.define_metric("*", step_metric="trainer/global_step")
         logger = GuardedWandbLogger(experiment=run)
     except Exception as error:
         log.warning("Weights & Biases could not start (training goes on without it): %s", error)

@@ -4,6 +4,8 @@ Each has `discriminator(*, real, fake)` and `generator(*, fake)`: logits (N,) in
 `score(logits)` is what the progress bar shows as D(x): a probability where the loss defines one, else the logit.
 """
 
+from typing import Protocol
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -79,4 +81,14 @@ class Wasserstein:
         return logits
 
 
-Loss = Minimax | LeastSquares | Wasserstein
+class Loss(Protocol):
+    """What a game asks of a loss."""
+
+    def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
+        """What D minimises."""
+
+    def generator(self, *, fake: Tensor) -> Tensor:
+        """What G minimises."""
+
+    def score(self, logits: Tensor) -> Tensor:
+        """What to show of D's logits, one number each."""

@@ -62,6 +62,10 @@ class RunFolder:
         """Sample grids in the order of training."""
         return sorted(self.samples.glob("step-*.png"))
 
+    def is_used(self) -> bool:
+        """Whether a run has left something here."""
+        return self.checkpoints.exists() or self.samples.exists()
+
     def status(self) -> dict[str, Any]:
         """The content of status.json; empty before the run has written one."""
         return json.loads(self.status_file.read_text()) if self.status_file.is_file() else {}

@@ -34,7 +34,7 @@ from gan_lightning.runs import RunFolder
 log = logging.getLogger(__name__)
 
 DEFAULT_EPOCHS = 20
-SEVERAL_PROCESSES = "ddp_find_unused_parameters_true"  # each player's loss touches only its own parameters
+DDP = ("ddp", "ddp_spawn", "ddp_fork", "ddp_notebook")  # must find unused parameters: a loss touches one player's
 
 
 def train(
@@ -59,24 +59,25 @@ def train(
     quieten_lightning()
     seed_everything(cfg.seed, workers=True, verbose=False)
     data = build_data(cfg)
-    module = build_module(cfg, data)
+    module = build_module(cfg, data.image_shape)
     callbacks = build_callbacks(cfg)
     options = trainer_options(cfg)
     start_folder(cfg, folder, resumed=checkpoint is not None)
-    loggers = build_loggers(cfg, folder, name, group)
+    loggers: list[Logger] = []
     with recorded_ending(folder, callbacks, loggers):
+        loggers += start_loggers(cfg, folder, name, group)
         trainer = Trainer(**options, callbacks=callbacks, logger=loggers, default_root_dir=folder.path)
         announce(cfg, folder, trainer)
         trainer.fit(module, datamodule=data, ckpt_path=checkpoint)
-    conclude(folder, loggers)
+    conclude(cfg, folder, loggers)
     return folder.status()["state"]
 
 
 def build_callbacks(cfg: DictConfig) -> list[Callback]:
     """The configured ones, and those no run goes without."""
-    configured: list[Callback] = [build(node) for node in cfg.callbacks.values()]
+    configured: list[Callback] = [build(node) for node in cfg.callbacks.values() if node]
     metrics = next((callback for callback in configured if isinstance(callback, Metrics)), Metrics())
-    progress = Bar(metrics) if sys.stderr.isatty() else Lines(metrics)
+    progress = Bar(metrics) if sys.stdout.isatty() else Lines(metrics)
     budget = Budget(cfg.max_images, cfg.max_generator_steps)
     return [*configured, *([] if metrics in configured else [metrics]), progress, budget, GracefulStop(), Status()]
 
@@ -99,11 +100,13 @@ def trainer_options(cfg: DictConfig) -> dict[str, Any]:
         other_budget = cfg.max_images or cfg.max_generator_steps or options["max_time"]
         options["max_epochs"] = -1 if other_budget else DEFAULT_EPOCHS
     if options["strategy"] == "auto" and options["devices"] != 1:
-        options["strategy"] = SEVERAL_PROCESSES
+        options["strategy"] = "ddp"
+    if options["strategy"] in DDP:
+        options["strategy"] += "_find_unused_parameters_true"
     precision, _ = choose_precision(cfg.precision, options["accelerator"])
     fixed = {
         "precision": precision,
-        "enable_progress_bar": sys.stderr.isatty(),
+        "enable_progress_bar": sys.stdout.isatty(),
         "enable_model_summary": False,
         "num_sanity_val_steps": 0,
         "use_distributed_sampler": False,
@@ -113,8 +116,10 @@ def trainer_options(cfg: DictConfig) -> dict[str, Any]:
 
 @rank_zero_only
 def start_folder(cfg: DictConfig, folder: RunFolder, resumed: bool) -> None:
-    """Write the configuration and the first status.json."""
+    """Write the configuration, its folder of images as one that is found from anywhere, and the first status.json."""
     folder.path.mkdir(parents=True, exist_ok=True)
+    if cfg.data.get("dir"):
+        cfg.data.dir = str(Path(cfg.data.dir).expanduser().resolve())
     folder.write_config(cfg)
     command = shlex.join(["python", "-m", "gan_lightning", *sys.argv[1:]])
     entry = {"command": command, "started": now(), "gan_lightning": __version__, "torch": torch.__version__}
@@ -122,14 +127,14 @@ def start_folder(cfg: DictConfig, folder: RunFolder, resumed: bool) -> None:
     folder.write_status((folder.status() if resumed else {}) | {"state": "starting", "sessions": sessions})
 
 
-def build_loggers(cfg: DictConfig, folder: RunFolder, name: str, group: str | None) -> list[Logger]:
-    """metrics.csv and the loggers asked for; none of them in the helper processes of a several-process run."""
-    loggers: list[Logger] = [CSVLogger(folder.metrics)]
-    if rank_zero_only.rank:  # type: ignore[attr-defined]
-        return loggers
+def start_loggers(cfg: DictConfig, folder: RunFolder, name: str, group: str | None) -> Iterator[Logger]:
+    """metrics.csv and the loggers asked for; only the former in the helper processes of a several-process run."""
+    yield CSVLogger(folder.metrics)
     config = OmegaConf.to_container(cfg, resolve=True)
-    started = [build(node)(folder=folder.path, config=config, name=name, group=group) for node in cfg.logger.values()]
-    return [*loggers, *(logger for logger in started if logger is not None)]
+    for node in cfg.logger.values() if rank_zero_only.rank == 0 else ():  # type: ignore[attr-defined]
+        logger = build(node)(folder=folder.path, config=config, name=name, group=group)
+        if logger is not None:
+            yield logger
 
 
 @contextmanager
@@ -176,7 +181,7 @@ def announce(cfg: DictConfig, folder: RunFolder, trainer: Trainer) -> None:
 
 
 @rank_zero_only
-def conclude(folder: RunFolder, loggers: list[Logger]) -> None:
+def conclude(cfg: DictConfig, folder: RunFolder, loggers: list[Logger]) -> None:
     """Draw the curves and name everything the run has left."""
     plot_metrics(folder.metrics, folder.plot)
     status = folder.status()
@@ -186,20 +191,32 @@ def conclude(folder: RunFolder, loggers: list[Logger]) -> None:
         status["state"], f"{status['generator_steps']:,}", f"{status['images_seen']:,}", spent,
     )  # fmt: skip
     run = readable(folder.path)
-    rows = {
-        "samples": f"{readable(folder.grids()[-1])} (of {len(folder.grids())}; real.png beside it for comparison)",
-        "time-lapse": readable(folder.timelapse),
-        "curves": readable(folder.plot),
-        "numbers": readable(folder.metrics),
-        "checkpoint": readable(folder.last),
-        "more samples": f"python -m gan_lightning sample run={run} n=100 out=grid.png",
-        "train longer": f"python -m gan_lightning resume run={run} trainer.max_epochs=N",
+    grids = folder.grids()
+    files = {
+        f"samples ({len(grids)})": grids[-1] if grids else None,
+        "to compare": folder.samples / "real.png",
+        "time-lapse": folder.timelapse,
+        "curves": folder.plot,
+        "numbers": folder.metrics,
+        "checkpoint": folder.last,
     }
+    rows = {what: readable(file) for what, file in files.items() if file is not None and file.exists()}
+    rows["more samples"] = f"python -m gan_lightning sample run={run} n=100 out=grid.png"
+    rows["train longer"] = f"python -m gan_lightning resume run={run} {longer(cfg)}"
     for logger in loggers:
         if isinstance(logger, GuardedWandbLogger) and logger.sync_command:
             rows["W&B upload"] = logger.sync_command
     for what, where in rows.items():
         log.info("  %-13s %s", what, where)
+
+
+def longer(cfg: DictConfig) -> str:
+    """The words that raise a run's budget."""
+    if cfg.trainer.max_time is not None:
+        return "trainer.max_time=00:00:10:00"
+    budgets = {key: OmegaConf.select(cfg, key) for key in ("max_images", "max_generator_steps", "trainer.max_epochs")}
+    key, limit = next(((key, limit) for key, limit in budgets.items() if limit), ("trainer.max_epochs", DEFAULT_EPOCHS))
+    return f"{key}={2 * limit}"
 
 
 def readable(path: Path) -> str:
@@ -216,5 +233,9 @@ def quieten_lightning() -> None:
     """Keep Lightning's advertising, and warnings that do not apply here, off the screen."""
     for name in ("pytorch_lightning", "lightning_fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    for message in ("The number of training batches .* is smaller than the logging interval", ".*LeafSpec.*deprecated"):
+    for message in (
+        "The number of training batches .* is smaller than the logging interval",
+        ".*LeafSpec.*deprecated",
+        "Be aware that when using `ckpt_path`",
+    ):
         warnings.filterwarnings("ignore", message)

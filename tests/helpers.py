@@ -30,7 +30,7 @@ def built(*overrides: str) -> GAN:
     """The module a command line gives, weights drawn from seed 0."""
     cfg = composed(*overrides)
     torch.manual_seed(0)
-    return build_module(cfg, build_data(cfg))
+    return build_module(cfg, build_data(cfg).image_shape)
 
 
 def run(folder: Path, *overrides: str) -> RunFolder:

@@ -51,33 +51,98 @@ def test_a_sweep_gives_each_job_its_folder_and_hides_no_failure(tmp_path):
     assert sorted(status["state"] for status in states.values()) == ["failed", "failed", "finished", "finished"]
     assert swept.stdout.count("type network.discriminator.norm=layer") == 4  # when it happens, and in the summary
     assert swept.stdout.count("3 generator steps\n") == 2
+    once = ("-m", "loss=minimax", *QUICK, f"hydra.sweep.dir={tmp_path / 'once'}", "hydra.sweep.subdir=job")
+    assert command(*once).returncode == 0
+    again = command(*once)
+    assert again.returncode == 2 and "already holds a run" in again.stderr and "hydra.sweep.dir=" in again.stderr
     typo = command("-m", "loss=minimax,wassersein", *QUICK, f"hydra.sweep.dir={tmp_path / 'typo'}")
     assert typo.returncode == 2 and "Did you mean wasserstein?" in typo.stderr
     assert not list((tmp_path / "typo").glob("*/status.json"))  # no job ran
 
 
-def test_two_processes_play_one_game(tmp_path):
-    """DDP on the CPU: the same weights in both, each image once an epoch, each its own noise."""
+GAMES = {
+    "a penalised critic, five steps each": ("model=wgan_gp", "network=mlp"),
+    "batch norm and shared fakes": ("model=dcgan", "network.generator.width=4", "network.discriminator.width=4"),
+}
+
+
+@pytest.mark.parametrize("game", GAMES)
+def test_two_processes_play_one_game(tmp_path, game):
+    """DDP on the CPU: the same weights in both, each image once an epoch, each its own noise; and a resume."""
     probe = f"+callbacks.probe={{_target_: tests.probe.Probe, folder: {tmp_path}}}"
-    result = command(
-        "model=wgan_gp", "network=mlp", "data=mnist_5k", "data.batch_size=500", "accelerator=cpu", "trainer.devices=2",
-        "trainer.max_epochs=1", "precision=32", "logger=csv", probe, f"hydra.run.dir={tmp_path / 'run'}",
-        OMP_NUM_THREADS="1",
-    )  # fmt: skip
-    assert result.returncode == 0, result.stderr
-    first, second = (torch.load(tmp_path / f"rank-{rank}.pt", weights_only=True) for rank in (0, 1))
-    assert first["parameters"].keys() == second["parameters"].keys()
-    for name, value in first["parameters"].items():
-        assert torch.equal(value, second["parameters"][name]), name
+    two = ("accelerator=cpu", "trainer.devices=2", "trainer.max_epochs=1", f"hydra.run.dir={tmp_path / 'run'}")
+    common = ("data=mnist_5k", "data.batch_size=500", "precision=32", "logger=csv", probe)
+    assert_succeeds(command(*GAMES[game], *common, *two, OMP_NUM_THREADS="1"))
+    first = same_weights(tmp_path)
     data = MNIST5k()
     data.fetch()
     data.setup()
     order = torch.arange(1, 785)
     everything = (data.training.images.flatten(1).long() * order).sum(1).tolist()
-    assert sorted(first["seen"] + second["seen"]) == sorted(everything)
-    assert not set(first["noise"]) & set(second["noise"])
-    status = json.loads((tmp_path / "run" / "status.json").read_text())
-    assert (status["images_seen"], status["generator_steps"]) == (4000, 1)
+    assert sorted(seen for rank in first for seen in rank["seen"]) == sorted(everything)
+    assert not set(first[0]["noise"]) & set(first[1]["noise"])
+    assert_succeeds(command("resume", f"run={tmp_path / 'run'}", "trainer.max_epochs=2", OMP_NUM_THREADS="1"))
+    second = same_weights(tmp_path)
+    assert sorted(seen for rank in second for seen in rank["seen"]) == sorted(everything)
+    assert second[0]["seen"] != first[0]["seen"]  # another order
+    assert not set(second[0]["noise"]) & (set(second[1]["noise"]) | set(first[0]["noise"]))
+    assert json.loads((tmp_path / "run" / "status.json").read_text())["images_seen"] == 8000
+
+
+def assert_succeeds(result):
+    assert result.returncode == 0, result.stderr
+
+
+def same_weights(folder):
+    """What the probe wrote in each process, whose parameters must be equal to the last bit."""
+    ranks = [torch.load(folder / f"rank-{rank}.pt", weights_only=True) for rank in (0, 1)]
+    assert ranks[0]["parameters"].keys() == ranks[1]["parameters"].keys()
+    for name, value in ranks[0]["parameters"].items():
+        assert torch.equal(value, ranks[1]["parameters"][name]), name
+    return ranks
+
+
+FULL_SIZE = """
+import hashlib, resource, sys
+from gan_lightning.data import MNIST
+from gan_lightning.data.cache import write_atomically
+
+def idx(*shape):  # zeros of the official sizes
+    header = bytes([0, 0, 8, len(shape)]) + b"".join(size.to_bytes(4, "big") for size in shape)
+    count = 1
+    for size in shape:
+        count *= size
+    return header + bytes(count)
+
+files = dict(zip(MNIST.checksums, (idx(60000, 28, 28), idx(60000), idx(10000, 28, 28), idx(10000))))
+MNIST.checksums = {name: hashlib.md5(content).hexdigest() for name, content in files.items()}
+location = MNIST().location
+location.mkdir(parents=True)
+for name, content in files.items():
+    write_atomically(location / name, content)
+del files
+from gan_lightning.__main__ import main
+main()
+print("wandb imported:", "wandb" in sys.modules)
+print("peak KiB:", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def test_a_run_on_all_of_mnist_stays_small_and_never_starts_wandb(tmp_path):
+    """Under 1.5 GiB with data of MNIST's size; starting W&B is not paid by those who are not logged in."""
+    words = ["data=mnist", "model=dcgan", "max_generator_steps=2", f"hydra.run.dir={tmp_path / 'run'}"]
+    environment = os.environ | {"GAN_LIGHTNING_CACHE": str(tmp_path / "cache"), "WANDB_MODE": ""}
+    result = subprocess.run(
+        [sys.executable, "-c", FULL_SIZE, *words],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert "wandb imported: False" in result.stdout, result.stderr
+    assert "`wandb login` once turns it on" in result.stdout
+    assert int(result.stdout.split("peak KiB:")[1]) < 1.5 * 2**20
 
 
 def test_the_wheel_does_the_same_from_another_folder(tmp_path):

@@ -77,6 +77,8 @@ MISTAKES = {
     "trainer.max_epoch=1": r"trainer.max_epoch is no option. Did you mean trainer.max_epochs\?",
     "model.generator_optimizer.lrr=1": r"Did you mean model.generator_optimizer.lr\? Allowed: betas, fused, lr",
     "callbacks.sample.images=3": r"callbacks.sample is no option. Did you mean callbacks.samples\?",
+    "penalty=null": r"Config group override must be a string or a list",
+    "callbacks.samples.growth=0.5": r"growth=0.5 is not allowed: it should be greater than or equal to 1",
     "+foo=1": r"foo is no option. Allowed: callbacks, data",
     "+model.n_critics=1": r"model.n_critics is no option. Did you mean model.n_critic\?",
     "data.batch_size=many": r"data.batch_size=many is not allowed: it should be a valid integer",
@@ -131,6 +133,8 @@ def test_budgets_replace_the_default_number_of_epochs():
 def test_several_processes_get_a_strategy_for_two_optimizers():
     options_of_two = trainer_options(compose("accelerator=cpu", "trainer.devices=2"))
     assert options_of_two["strategy"] == "ddp_find_unused_parameters_true"
+    spawned = trainer_options(compose("accelerator=cpu", "trainer.devices=2", "trainer.strategy=ddp_spawn"))
+    assert spawned["strategy"] == "ddp_spawn_find_unused_parameters_true"
     assert trainer_options(compose("accelerator=cpu"))["strategy"] == "auto"
     assert compose("accelerator=multi_gpu").trainer.sync_batchnorm
 

@@ -111,6 +111,15 @@ def test_mnist_5k_is_500_real_digits_of_each_class():
     assert data.class_names == [str(i) for i in range(10)]
 
 
+def test_a_damaged_cache_of_digits_is_mended(tmp_path, monkeypatch):
+    monkeypatch.setenv("GAN_LIGHTNING_CACHE", str(tmp_path))
+    data = MNIST5k()
+    data.location.mkdir()
+    (data.location / "digits.bin").write_bytes(b"half a file")
+    data.fetch()
+    assert len(data.load().train.images) == 4000
+
+
 # IDX files
 
 
@@ -206,8 +215,11 @@ def test_a_truncated_cache_is_mended(small_mnist):
     data = MNIST(dir=str(small_mnist), validation_images=10)
     data.fetch()
     cached = data.location / "train-images-idx3-ubyte"
-    cached.write_bytes(cached.read_bytes()[:1000])
-    assert len(loaded(data).train.images) == 80
+    whole = cached.read_bytes()
+    for damaged in (whole[:1000], whole[:-1] + bytes([whole[-1] ^ 1])):
+        cached.write_bytes(damaged)
+        assert len(loaded(data).train.images) == 80
+        assert cached.read_bytes() == whole
 
 
 def fetch_in_process(arguments):
@@ -239,11 +251,6 @@ def test_an_installed_debian_package_is_read(tmp_path, monkeypatch):
     (tmp_path / "labels.gz").write_bytes(gzip.compress(b"content"))
     monkeypatch.setattr(idx_module, "DEBIAN_FOLDER", tmp_path.relative_to("/"))
     assert idx_module.read_from_debian("labels") == b"content"
-
-
-def test_official_checksums_are_md5_of_eight_different_files():
-    sums = [*MNIST.checksums.values(), *FashionMNIST.checksums.values()]
-    assert len(set(sums)) == 8 and all(len(bytes.fromhex(value)) == 16 for value in sums)
 
 
 # Image folders
@@ -281,6 +288,14 @@ def test_a_flat_folder_of_jpegs_in_colour_resized(tmp_path):
     assert data.class_names == []
     images = torch.cat([part.images for part in data.load()])
     assert images[:, 2].float().mean().item() == pytest.approx(254, abs=3)  # JPEG keeps plain blue nearly exactly
+
+
+def test_16_bit_gray_pictures_keep_their_grays(tmp_path):
+    values = np.linspace(0, 65535, 28 * 28).astype(np.uint16).reshape(28, 28)
+    for index in range(12):
+        Image.fromarray(values).save(tmp_path / f"{index}.png")
+    image = ImageFolder(str(tmp_path)).load().train.images[0, 0]
+    assert torch.equal(image, torch.from_numpy((values / 257).round().astype(np.uint8)))
 
 
 def test_mixed_sizes_unreadable_files_and_empty_folders_are_explained(pictures, tmp_path):

@@ -58,6 +58,16 @@ def test_every_combination_moves_both_players(model, loss, network, monkeypatch)
 
 
 @pytest.mark.parametrize("model", options("model"))
+def test_every_model_plays_in_bfloat16(model, monkeypatch):
+    monkeypatch.setattr(wgan, "BOOSTED_ITERATIONS", 2)
+    module = built(f"model={model}")
+    generator, discriminator = snapshot(module.generator), snapshot(module.discriminator)
+    play(module, batches=2 * module.critic_iterations(), precision="bf16-mixed")
+    assert moved(generator, module.generator) and moved(discriminator, module.discriminator)
+    assert all(torch.isfinite(value).all() for value in module.state_dict().values())
+
+
+@pytest.mark.parametrize("model", options("model"))
 def test_each_players_step_leaves_the_other_untouched(model, monkeypatch):
     monkeypatch.setattr(wgan, "BOOSTED_ITERATIONS", 2)
     module = built(f"model={model}")
@@ -227,9 +237,9 @@ def test_sampling_changes_nothing_and_does_not_depend_on_the_batch():
 
 
 def test_decay_halves_over_the_half_life_and_warms_up():
-    assert decay(64, images_seen=10**9, half_life=640) ** 10 == pytest.approx(0.5)
-    assert decay(64, images_seen=1280, half_life=10**9) == pytest.approx(0.5)  # 5 % of 1,280 is the batch
-    assert decay(64, images_seen=0, half_life=10_000) == pytest.approx(0, abs=1e-12)  # forget the beginning
+    assert decay(64, images_so_far=10**9, half_life=640) ** 10 == pytest.approx(0.5)
+    assert decay(64, images_so_far=1280, half_life=10**9) == pytest.approx(0.5)  # 5 % of 1,280 is the batch
+    assert decay(64, images_so_far=0, half_life=10_000) == pytest.approx(0, abs=1e-12)  # forget the beginning
 
 
 def test_the_average_lerps_parameters_and_copies_buffers():
@@ -245,8 +255,9 @@ def test_the_average_lerps_parameters_and_copies_buffers():
     assert model.weight.tolist() == [5.0] * 3
 
 
-def test_the_averaged_generator_follows_the_recurrence():
-    module = built("network=mlp", "model.ema_half_life=50")
+@pytest.mark.parametrize("n_critic", [1, 3])
+def test_the_averaged_generator_follows_the_recurrence(n_critic):
+    module = built("network=mlp", "model.ema_half_life=50", f"model.n_critic={n_critic}")
     expected = [parameter.detach().clone() for parameter in module.generator.parameters()]
     seen = 0
     generator_step = module.generator_step
@@ -261,7 +272,8 @@ def test_the_averaged_generator_follows_the_recurrence():
         return outcome
 
     module.generator_step = followed
-    play(module, batches=5)
+    play(module, batches=5 * n_critic)
+    assert seen == 5 * 8
     for own, average in zip(expected, module.ema_generator.parameters(), strict=True):
         torch.testing.assert_close(average, own, rtol=1e-5, atol=1e-6)
         assert not average.requires_grad

@@ -9,7 +9,7 @@ import signal
 import pytest
 import torch
 from PIL import Image
-from pytorch_lightning import Callback
+from pytorch_lightning import Callback, Trainer
 
 from gan_lightning import commands
 from gan_lightning.build import load_module
@@ -95,9 +95,8 @@ def test_checkpoints_are_tensors_and_plain_values(finished):
 
 
 def test_a_run_loads_by_folder_and_by_checkpoint(finished):
-    by_folder, data, checkpoint = load_module(str(finished.path))
-    by_file, _, _ = load_module(str(checkpoint))
-    assert data.image_shape == (1, 28, 28)
+    by_folder, checkpoint = load_module(str(finished.path))
+    by_file, _ = load_module(str(checkpoint))
     assert by_folder.generator_steps == 6
     assert same(by_folder.state_dict(), by_file.state_dict())
     assert same(by_folder.state_dict(), weights(finished))
@@ -160,6 +159,7 @@ def test_rows_of_steps_that_a_crash_undid_are_dropped(tmp_path):
     with folder.metrics.open("a") as file:
         columns = rows(folder)[0].keys()
         csv.DictWriter(file, columns).writerow(dict.fromkeys(columns, 999) | {"generator_steps": 6, "images_seen": 48})
+        file.write("8,0.")  # and a row that the crash tore
     commands.resume([f"run={folder.path}", "max_generator_steps=6"])
     assert [row["loss_d"] == "999" for row in rows(folder)] == [False, False, False]
 
@@ -178,10 +178,15 @@ def test_budgets(tmp_path, budget, steps):
     assert run(tmp_path / "run", *SHORT, size, budget).status()["generator_steps"] == steps
 
 
-def test_a_time_budget_stops_between_two_steps(tmp_path):
+def test_a_time_budget_stops_between_two_steps_and_can_be_raised(tmp_path):
     folder = run(tmp_path / "run", *SHORT, "trainer.max_time=00:00:00:01")
     assert folder.status()["state"] == "finished"
     assert read_checkpoint(folder.last)["counters"]["generator_steps"] == folder.status()["generator_steps"] > 0
+    steps = folder.status()["generator_steps"]
+    with pytest.raises(UserError, match="has spent its budget: trainer.max_time=00:00:00:01, and 1 seconds are done"):
+        commands.resume([f"run={folder.path}", "trainer.max_epochs=40"])
+    commands.resume([f"run={folder.path}", "trainer.max_time=null", f"max_generator_steps={steps + 2}"])
+    assert folder.status()["generator_steps"] == steps + 2
 
 
 def test_epoch_checkpoints(tmp_path):
@@ -195,19 +200,21 @@ def test_epoch_checkpoints(tmp_path):
 
 
 class Interrupt(Callback):
-    """Presses Ctrl-C at a batch."""
+    """Sends this process a signal in the middle of a batch."""
 
-    def __init__(self, batch: int) -> None:
+    def __init__(self, batch: int, signal: str) -> None:
         self.batch = batch
+        self.signal = signal
 
     def on_train_batch_start(self, trainer, module, batch, batch_idx):
         if batch_idx == self.batch:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), getattr(signal, self.signal))
 
 
-def test_ctrl_c_finishes_the_step_and_saves(tmp_path):
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_ctrl_c_finishes_the_step_and_saves(tmp_path, name):
     before = signal.getsignal(signal.SIGINT)
-    interrupt = "+callbacks.interrupt={_target_: tests.test_runs.Interrupt, batch: 2}"
+    interrupt = f"+callbacks.interrupt={{_target_: tests.test_runs.Interrupt, batch: 2, signal: {name}}}"
     folder = run(tmp_path / "run", *SHORT, "max_generator_steps=6", interrupt)
     assert folder.status()["state"] == "interrupted"
     assert read_checkpoint(folder.last)["counters"]["generator_steps"] == folder.status()["generator_steps"] == 3
@@ -219,20 +226,22 @@ def test_ctrl_c_finishes_the_step_and_saves(tmp_path):
 
 
 def test_a_full_disk_loses_nothing_already_saved(tmp_path, monkeypatch):
+    """The disk is full half-way through the second checkpoint."""
     folder = RunFolder(tmp_path / "run")
-    saved = []
-    original = torch.save
+    original = Trainer.save_checkpoint
 
-    def full(content, file, **options):
-        if saved:
+    def full(self, file, *arguments, **options):
+        original(self, file, *arguments, **options)
+        if folder.last.exists():
+            os.truncate(file, 1000)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        saved.append(original(content, file, **options))
 
-    monkeypatch.setattr(torch, "save", full)
+    monkeypatch.setattr(Trainer, "save_checkpoint", full)
     with pytest.raises(UserError, match=f"No space left on device; what was saved before is whole, in {folder.path}"):
         run(folder.path, *SHORT, "trainer.max_epochs=2", "data.batch_size=2000")
     monkeypatch.undo()
     assert read_checkpoint(folder.last)["counters"]["generator_steps"] == 2
+    assert [file.name for file in folder.checkpoints.iterdir()] == ["last.ckpt"]
     assert folder.status()["state"] == "failed" and "No space left" in folder.status()["error"]
 
 
@@ -244,11 +253,58 @@ def test_divergence_stops_the_run_with_advice(tmp_path, monkeypatch):
         return outcome | {"loss_d": outcome["loss_d"] * (float("nan") if batch_idx == 3 else 1)}
 
     monkeypatch.setattr(GAN, "training_step", poisoned)
-    with pytest.raises(
-        UserError, match="training diverged: loss_d is nan at generator step 4; try a lower learning rate"
-    ):
+    with pytest.raises(UserError, match="training diverged: loss_d is nan at generator step 4; start again"):
         run(tmp_path / "run", *SHORT, "max_generator_steps=6")
     assert json.loads((tmp_path / "run" / "status.json").read_text())["state"] == "failed"
+
+
+def test_weights_that_are_not_finite_never_replace_a_checkpoint(tmp_path, monkeypatch):
+    """Divergence between two rows of metrics.csv, at an epoch's end."""
+    step = GAN.training_step
+
+    def poisoned(self, batch, batch_idx):
+        outcome = step(self, batch, batch_idx)
+        if self.generator_steps == 3:
+            next(self.generator.parameters()).data.fill_(float("inf"))
+        return outcome
+
+    monkeypatch.setattr(GAN, "training_step", poisoned)
+    epochs = ("data.batch_size=2000", "trainer.max_epochs=3", "callbacks.metrics.every=100")
+    with pytest.raises(UserError, match="training diverged: at generator step 4 weights are no longer finite"):
+        run(tmp_path / "run", *SHORT, *epochs)
+    assert read_checkpoint(RunFolder(tmp_path / "run").last)["counters"]["generator_steps"] == 2
+
+
+def test_rows_of_a_critic_with_several_steps_hold_both_players(tmp_path):
+    folder = run(tmp_path / "run", "model=wgan_gp", *SMALL, "max_generator_steps=3", "callbacks.metrics.every=7")
+    table = rows(folder)
+    assert [int(row["images_seen"]) for row in table] == [56, 112, 120]  # the last row is cut short by the budget
+    assert all(float(row[name]) > 0 for row in table for name in ("grad_norm_d", "grad_norm_g") if row[name])
+    assert all(row["grad_norm_g"] for row in table)
+
+
+# What resume may change
+
+
+def test_resume_changes_budgets_and_devices_and_nothing_the_weights_depend_on(finished):
+    for word in ("network.generator.hidden=[64]", "model.latent_dim=7", "seed=1", "data.batch_size=4", "loss.a=1"):
+        with pytest.raises(UserError, match=f"{word.split('=')[0]} cannot change when a run goes on.*start a new run"):
+            commands.resume([f"run={finished.path}", word])
+    before = finished.config_file.read_text()
+    with pytest.raises(UserError, match=r"trainer.max_epoch is no option. Did you mean trainer.max_epochs\?"):
+        commands.resume([f"run={finished.path}", "trainer.max_epoch=3"])
+    with pytest.raises(UserError, match=r"accelerator=gup is no choice. Did you mean gpu\?"):
+        commands.resume([f"run={finished.path}", "accelerator=gup"])
+    assert finished.config_file.read_text() == before
+    cfg = commands.changed(finished.config(), ["accelerator=multi_gpu", "logger=tensorboard"])
+    assert (cfg.trainer.accelerator, cfg.trainer.devices, list(cfg.logger)) == ("gpu", -1, ["tensorboard"])
+
+
+def test_resume_goes_on_from_the_last_checkpoint_only(finished):
+    earlier = finished.checkpoints / "epoch-0001.ckpt"
+    earlier.write_bytes(finished.last.read_bytes())
+    with pytest.raises(UserError, match="is not the run's last checkpoint, and going on from it would undo later ones"):
+        commands.resume([f"run={earlier}"])
 
 
 # Bad folders

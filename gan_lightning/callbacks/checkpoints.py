@@ -6,6 +6,8 @@ from pydantic import PositiveInt
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import Checkpoint
 
+from gan_lightning.data import ImageData
+from gan_lightning.errors import UserError
 from gan_lightning.models import GAN
 from gan_lightning.runs import RunFolder
 
@@ -29,25 +31,40 @@ class Checkpoints(Checkpoint):
     def on_train_batch_end(self, trainer: Trainer, module: GAN, *unused: Any) -> None:  # type: ignore[override]
         """Save when a budget or the user has asked to stop."""
         if trainer.should_stop:
-            self.save(trainer, "last")
+            self.save(trainer, module, "last")
 
     def on_train_epoch_end(self, trainer: Trainer, module: GAN) -> None:  # type: ignore[override]
-        """Save, unless the stop inside this epoch has just been saved."""
-        if self.saved_step == trainer.global_step:
+        """Save a whole epoch, unless stopping at its last batch has just done so."""
+        if not trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
             return
-        self.save(trainer, "last")
+        if self.saved_step != trainer.global_step:
+            self.save(trainer, module, "last")
         epoch = trainer.current_epoch + 1
         if self.every_n_epochs is not None and epoch % self.every_n_epochs == 0:
-            self.save(trainer, f"epoch-{epoch:04d}")
+            self.save(trainer, module, f"epoch-{epoch:04d}")
 
-    def save(self, trainer: Trainer, name: str) -> None:
-        """Write one checkpoint; the file it replaces stays whole until the new one is."""
-        folder = RunFolder(Path(trainer.default_root_dir)).checkpoints
-        trainer.save_checkpoint(folder / f"{name}.ckpt")
+    def save(self, trainer: Trainer, module: GAN, name: str) -> None:
+        """Write one checkpoint beside the one it replaces, which goes only when the new one is whole."""
+        if not all(torch.isfinite(parameter).all() for parameter in module.parameters()):
+            raise UserError(
+                f"training diverged: at generator step {module.generator_steps:,} weights are no longer finite and are "
+                "not saved; start again with a lower learning rate (model.discriminator_optimizer.lr=) or precision=32"
+            )
+        file = RunFolder(Path(trainer.default_root_dir)).checkpoints / f"{name}.ckpt"
+        part = file.with_suffix(".part")
+        try:
+            trainer.save_checkpoint(part)
+            if trainer.is_global_zero:
+                part.replace(file)
+        finally:
+            if trainer.is_global_zero:
+                part.unlink(missing_ok=True)
         self.saved_step = trainer.global_step
 
     def on_save_checkpoint(self, trainer: Trainer, module: GAN, checkpoint: dict[str, Any]) -> None:  # type: ignore[override]
-        """Keep every process's random state."""
+        """Keep every process's random state, and the image shape, so that sampling needs no data."""
+        data: ImageData = trainer.datamodule  # type: ignore[attr-defined]
+        checkpoint["image_shape"] = list(data.image_shape)
         checkpoint["random_states"] = gather(random_state(), trainer.world_size)
 
     def on_load_checkpoint(self, trainer: Trainer, module: GAN, checkpoint: dict[str, Any]) -> None:  # type: ignore[override]

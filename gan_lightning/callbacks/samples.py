@@ -1,9 +1,9 @@
 import math
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
-from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.utilities import rank_zero_only
 
@@ -28,7 +28,11 @@ class Samples(Callback):
     """
 
     def __init__(
-        self, images: PositiveInt = 64, first: PositiveInt = 16, growth: PositiveFloat = 1.2, seed: NonNegativeInt = 0
+        self,
+        images: PositiveInt = 64,
+        first: PositiveInt = 16,
+        growth: Annotated[float, Field(ge=1)] = 1.2,
+        seed: NonNegativeInt = 0,
     ) -> None:
         self.images = images
         self.first = first

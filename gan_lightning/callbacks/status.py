@@ -5,6 +5,7 @@ from typing import Any
 from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.utilities import rank_zero_only
 
+from gan_lightning.data import ImageData
 from gan_lightning.models import GAN
 from gan_lightning.runs import RunFolder
 
@@ -32,10 +33,11 @@ class Status(Callback):
 
     def update(self, trainer: Trainer, module: GAN, **more: Any) -> None:
         """Write the counters and anything else over what the file says."""
+        data: ImageData = trainer.datamodule  # type: ignore[attr-defined]
         self.folder.write_status(
             self.folder.status()
             | {
-                "epochs": trainer.current_epoch,
+                "epochs": round(module.images_seen / len(data.training.images), 2),
                 "generator_steps": module.generator_steps,
                 "images_seen": module.images_seen,
                 "seconds": round(self.seconds_before + time.monotonic() - self.started, 1),

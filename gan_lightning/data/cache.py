@@ -1,3 +1,4 @@
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,11 @@ def locked(folder: Path) -> Iterator[None]:
         ) from error
     with lock:
         yield
+
+
+def checksum(content: bytes) -> str:
+    """MD5 in hexadecimal: against damage, not against malice."""
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 def write_atomically(path: Path, content: bytes) -> None:

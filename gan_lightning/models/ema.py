@@ -3,15 +3,15 @@
 import torch
 from torch import nn
 
-RAMP = 0.05  # the half-life never exceeds this share of the images seen, so early weights are forgotten
+RAMP = 0.05  # the half-life never exceeds this share of the images so far, so early weights are forgotten
 
 
-def decay(batch_images: int, images_seen: int, half_life: float) -> float:
-    """Weight kept by the old average: 0.5 ** (batch / half-life), the half-life in images.
+def decay(batch_images: int, images_so_far: int, half_life: float) -> float:
+    """Weight kept by the old average: 0.5 ** (batch / half-life), everything in images the generator learned from.
 
-    The half-life is min(half_life, RAMP * images_seen), the warm-up of StyleGAN2's training code.
+    The half-life is min(half_life, RAMP * images_so_far), the warm-up of StyleGAN2's training code.
     """
-    return 0.5 ** (batch_images / max(1e-8, min(half_life, RAMP * images_seen)))
+    return 0.5 ** (batch_images / max(1e-8, min(half_life, RAMP * images_so_far)))
 
 
 @torch.no_grad()

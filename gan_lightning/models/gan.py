@@ -74,7 +74,8 @@ class GAN(LightningModule):
         generator_first: G steps before D, through the D that has not yet stepped. With `share_fakes` both follow the
             gradients of one and the same moment: simultaneous instead of alternating descent.
         weight_clip: keeps every discriminator parameter in [-weight_clip, weight_clip], or None.
-        ema_half_life: half-life, in images, of the averaged generator used for samples; None for no average.
+        ema_half_life: half-life of the averaged generator used for samples, in images the generator has learned
+            from; None for no average.
     """
 
     def __init__(
@@ -219,9 +220,9 @@ class GAN(LightningModule):
                     parameter.clamp_(-self.weight_clip, self.weight_clip)
 
     def update_ema(self, images: int) -> None:
-        """Move the averaged generator towards the trained one, `images` real images after the last time."""
+        """Move the averaged generator towards the trained one, which has just learned from `images` fakes."""
         if self.ema_generator is not None and self.ema_half_life is not None:
-            kept = decay(images, self.images_seen, self.ema_half_life)
+            kept = decay(images, images * self.generator_steps, self.ema_half_life)
             update_average(self.ema_generator, self.generator, kept)
 
     def configure_optimizers(self) -> tuple[list[Optimizer], list[LRScheduler]]:
