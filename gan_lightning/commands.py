@@ -132,9 +132,10 @@ def refuse_spent_time(limit: str | None, timer: dict[str, Any] | None, run: str)
     """The same for the time that Lightning's Timer has counted, over all sessions."""
     if limit is None or timer is None:
         return
-    days, hours, minutes, seconds = map(int, limit.split(":"))
+    from gan_lightning.train import in_seconds
+
     spent = timer["time_elapsed"]["train"]
-    if spent >= ((days * 24 + hours) * 60 + minutes) * 60 + seconds:
+    if spent >= in_seconds(limit):
         raise UserError(
             f"{run} has spent its budget: trainer.max_time={limit}, and {spent:.0f} seconds are done; "
             f"type resume run={run} trainer.max_time= with a longer time, or trainer.max_time=null and another budget"

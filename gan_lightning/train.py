@@ -213,10 +213,17 @@ def conclude(cfg: DictConfig, folder: RunFolder, loggers: list[Logger]) -> None:
 def longer(cfg: DictConfig) -> str:
     """The words that raise a run's budget."""
     if cfg.trainer.max_time is not None:
-        return "trainer.max_time=00:00:10:00"
+        minutes, seconds = divmod(2 * in_seconds(cfg.trainer.max_time), 60)
+        return f"trainer.max_time=00:{minutes // 60:02}:{minutes % 60:02}:{seconds:02}"
     budgets = {key: OmegaConf.select(cfg, key) for key in ("max_images", "max_generator_steps", "trainer.max_epochs")}
     key, limit = next(((key, limit) for key, limit in budgets.items() if limit), ("trainer.max_epochs", DEFAULT_EPOCHS))
     return f"{key}={2 * limit}"
+
+
+def in_seconds(max_time: str) -> int:
+    """DD:HH:MM:SS as seconds."""
+    days, hours, minutes, seconds = map(int, max_time.split(":"))
+    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
 
 
 def readable(path: Path) -> str:

@@ -9,7 +9,7 @@ from gan_lightning import __main__, commands
 from gan_lightning.build import choose_precision
 from gan_lightning.config import CONFIG_ERRORS, ROOT, check, compose, describe, explain, options
 from gan_lightning.errors import UserError
-from gan_lightning.train import trainer_options
+from gan_lightning.train import longer, trainer_options
 from tests.helpers import built
 
 GROUPS = ("model", "loss", "network", "penalty", "data", "accelerator", "logger", "callbacks")
@@ -128,6 +128,12 @@ def test_budgets_replace_the_default_number_of_epochs():
     assert trainer_options(compose("max_images=10"))["max_epochs"] == -1
     assert trainer_options(compose("trainer.max_time=00:00:01:00"))["max_epochs"] == -1
     assert trainer_options(compose("max_images=10", "trainer.max_epochs=3"))["max_epochs"] == 3
+
+
+def test_the_advice_to_train_longer_doubles_the_budget_in_force():
+    assert longer(compose()) == "trainer.max_epochs=40"
+    assert longer(compose("max_images=50")) == "max_images=100"
+    assert longer(compose("trainer.max_time=01:00:02:30")) == "trainer.max_time=00:48:05:00"
 
 
 def test_several_processes_get_a_strategy_for_two_optimizers():

@@ -8,8 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from gan_lightning.data import MNIST, Batch, BatchLoader, FashionMNIST, ImageFolder, MNIST5k
-from gan_lightning.data import idx as idx_module
+from gan_lightning.data import MNIST, Batch, BatchLoader, FashionMNIST, ImageFolder, MNIST5k, sources
 from gan_lightning.data.datamodule import hold_out
 from gan_lightning.data.idx import parse_idx
 from gan_lightning.errors import UserError
@@ -157,7 +156,7 @@ def small_mnist(tmp_path, monkeypatch):
     def offline(class_name):
         raise OSError("no network")
 
-    monkeypatch.setattr(idx_module, "downloaded_by_torchvision", offline)
+    monkeypatch.setattr(sources, "downloaded_by_torchvision", offline)
     return folder
 
 
@@ -238,9 +237,9 @@ def test_runs_started_at_once_share_one_cache(small_mnist):
 
 def test_fashion_mnist_asks_debian_last(tmp_path, monkeypatch):
     monkeypatch.setenv("GAN_LIGHTNING_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(idx_module, "downloaded_by_torchvision", lambda name: {})
-    monkeypatch.setattr(idx_module.shutil, "which", lambda name: None)
-    monkeypatch.setattr(idx_module, "DEBIAN_FOLDER", Path("nowhere"))
+    monkeypatch.setattr(sources, "downloaded_by_torchvision", lambda name: {})
+    monkeypatch.setattr(sources.shutil, "which", lambda name: None)
+    monkeypatch.setattr(sources, "DEBIAN_FOLDER", Path("nowhere"))
     with pytest.raises(
         UserError, match=r"torchvision's mirrors(.|\n)*Debian's package dataset-fashion-mnist: this is no Debian"
     ):
@@ -249,8 +248,8 @@ def test_fashion_mnist_asks_debian_last(tmp_path, monkeypatch):
 
 def test_an_installed_debian_package_is_read(tmp_path, monkeypatch):
     (tmp_path / "labels.gz").write_bytes(gzip.compress(b"content"))
-    monkeypatch.setattr(idx_module, "DEBIAN_FOLDER", tmp_path.relative_to("/"))
-    assert idx_module.read_from_debian("labels") == b"content"
+    monkeypatch.setattr(sources, "DEBIAN_FOLDER", tmp_path.relative_to("/"))
+    assert sources.read_from_debian("labels") == b"content"
 
 
 # Image folders
