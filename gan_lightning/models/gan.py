@@ -135,9 +135,8 @@ class GAN(LightningModule):
         """One discriminator step on a batch and, every `critic_iterations` batches, one generator step."""
         real = to_float(batch.images)
         self.critic_steps += 1
-        generator_is_due = self.critic_steps >= self.critic_iterations()
-
         self.images_seen += len(real) * self.trainer.world_size
+        generator_is_due = self.critic_steps >= self.critic_iterations()
 
         outcome: dict[str, Tensor] = {}
         fake = self.generate(len(real), keep_graph=self.share_fakes and generator_is_due)
