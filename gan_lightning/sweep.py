@@ -1,4 +1,3 @@
-import json
 import logging
 import sys
 from pathlib import Path
@@ -15,8 +14,10 @@ class SweepSummary(Callback):
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Read the jobs' status files."""
+        from gan_lightning.runs import RunFolder  # brings torch, which composing a configuration does without
+
         folder = Path(config.hydra.sweep.dir)
-        statuses = {file.parent: json.loads(file.read_text()) for file in sorted(folder.glob("*/status.json"))}
+        statuses = {file.parent: RunFolder(file.parent).status() for file in sorted(folder.glob("*/status.json"))}
         log.info("\nsweep in %s", folder)
         for job, status in statuses.items():
             steps = f"{status.get('generator_steps', 0):,} generator steps"
