@@ -6,5 +6,16 @@ from gan_lightning.data.datamodule import ImageData, Splits
 from gan_lightning.data.idx import MNIST, FashionMNIST
 from gan_lightning.data.image_folder import ImageFolder
 from gan_lightning.data.mnist_5k import MNIST5k
+from gan_lightning.data.stacked_mnist import StackedMNIST
 
-__all__ = ["MNIST", "Batch", "BatchLoader", "FashionMNIST", "ImageData", "ImageFolder", "MNIST5k", "Splits"]
+__all__ = [
+    "MNIST",
+    "Batch",
+    "BatchLoader",
+    "FashionMNIST",
+    "ImageData",
+    "ImageFolder",
+    "MNIST5k",
+    "Splits",
+    "StackedMNIST",
+]

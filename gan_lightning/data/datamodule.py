@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import torch
 from pydantic import NonNegativeInt, PositiveInt
 from pytorch_lightning import LightningDataModule
+from torch import Tensor
 
 from gan_lightning.data.batches import Batch, BatchLoader
 from gan_lightning.errors import UserError
@@ -35,13 +36,22 @@ def hold_out(data: Batch, count: int) -> tuple[Batch, Batch]:
 class ImageData(LightningDataModule):
     """A data set of small images, held in memory as uint8.
 
-    A subclass says what the images are (`image_shape`, `class_names`) and how to get them (`load`).
+    A subclass says what the images are (`short_name`, `image_shape`, `class_names`) and how to get them (`load`).
     Only the training split is ever trained on; the split is the same for every seed.
+
+    Attributes:
+        reference: the shipped reference classifier that measures these images, or None: one is trained for them.
+        mirrored: whether a mirrored image is as good as the image, so that training a classifier may mirror.
+        evaluation_images: samples of an evaluation that is not told how many.
 
     Args:
         batch_size: real images in each discriminator step, all processes together.
         seed: of the shuffling.
     """
+
+    reference: str | None = None
+    mirrored = False
+    evaluation_images = 10_000
 
     def __init__(self, batch_size: PositiveInt = 64, seed: NonNegativeInt = 0) -> None:
         super().__init__()
@@ -50,6 +60,11 @@ class ImageData(LightningDataModule):
         self.splits: Splits | None = None
         self.loader: BatchLoader | None = None
         self.saved_state: dict[str, Any] = {}
+
+    @property
+    @abstractmethod
+    def short_name(self) -> str:
+        """What scores and files of this data set are named by: lower-case letters, digits and underscores."""
 
     @property
     @abstractmethod
@@ -94,6 +109,11 @@ class ImageData(LightningDataModule):
         """The training split, after `setup`."""
         assert self.splits is not None, "call setup() first"
         return self.splits.train
+
+    def class_shares(self) -> Tensor:
+        """The share of each class that a perfect generator would draw, (K,): that of the training split."""
+        counts = torch.bincount(self.training.labels, minlength=len(self.class_names))
+        return counts.double() / len(self.training.labels)
 
     def train_dataloader(self) -> BatchLoader:
         """Batches of this process's share of the training split."""

@@ -149,6 +149,8 @@ class IDXData(ImageData):
 class MNIST(IDXData):
     """MNIST: 70,000 handwritten digits (LeCun, Cortes & Burges 1998)."""
 
+    short_name = "mnist"
+    reference = "mnist_cnn"
     title = "MNIST"
     torchvision_class = "MNIST"
     class_names = [str(digit) for digit in range(10)]
@@ -163,6 +165,9 @@ class MNIST(IDXData):
 class FashionMNIST(IDXData):
     """Fashion-MNIST: 70,000 pictures of clothes, ten kinds (Xiao, Rasul & Vollgraf 2017, arXiv:1708.07747)."""
 
+    short_name = "fashion_mnist"
+    reference = "fashion_mnist_cnn"
+    mirrored = True
     title = "Fashion-MNIST"
     torchvision_class = "FashionMNIST"
     class_names = [

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -54,6 +55,11 @@ class ImageFolder(ImageData):
         self.shape = common_shape(self.files, size, channels)
 
     @property
+    def short_name(self) -> str:
+        """The folder's name."""
+        return re.sub(r"\W+", "_", self.dir.resolve().name.lower()) or "images"
+
+    @property
     def image_shape(self) -> ImageShape:
         """Read from the files' headers."""
         return self.shape
@@ -83,16 +89,16 @@ class ImageFolder(ImageData):
         return Splits(*hold_out(rest, count), test)
 
 
-def find_images(folder: Path) -> list[Path]:
+def find_images(folder: Path, option: str = "data.dir") -> list[Path]:
     """PNG and JPEG files of a folder, or of its sub-folders when it has none itself, sorted by name."""
     if not folder.is_dir():
-        raise UserError(f"data.dir={folder} is not a folder; type data.dir=FOLDER with the folder of your images")
+        raise UserError(f"{option}={folder} is not a folder; type {option}=FOLDER with the folder of your images")
     for pattern in ("*", "*/*"):
         files = sorted(file for file in folder.glob(pattern) if file.suffix.lower() in SUFFIXES)
         if files:
             return files
     raise UserError(
-        f"data.dir={folder} holds no image; {', '.join(sorted(SUFFIXES))} files are read, from it or its sub-folders"
+        f"{option}={folder} holds no image; {', '.join(sorted(SUFFIXES))} files are read, from it or its sub-folders"
     )
 
 

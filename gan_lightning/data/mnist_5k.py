@@ -27,6 +27,8 @@ class MNIST5k(ImageData):
         test_images: held out before them, likewise.
     """
 
+    short_name = "mnist_5k"
+    reference = MNIST.reference
     class_names = MNIST.class_names
 
     def __init__(

@@ -1,0 +1,74 @@
+"""The ImageNet network behind the published FID figures: an optional extra, for comparison with the literature."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from gan_lightning.errors import UserError
+from gan_lightning.metrics.extractor import Features
+
+DIGEST = "6726825d"
+"""The first digits of the SHA-256 of TensorFlow's Inception weights of 2015-12-05 as torch-fidelity converts them."""
+
+FEATURES = 2048
+ROWS = 50
+
+
+@dataclass(frozen=True)
+class Inception:
+    """The 2048 features of "pool3": gray images repeated to three channels, 0..255, bilinear to 299x299.
+
+    The protocol of the published tables (Lucic et al. 2018, arXiv:1711.10337): 10,000 samples against the 10,000 test
+    images. The network saw photographs, never digits or clothes: its figures compare with published ones, and say less
+    of small gray images than the reference classifier's.
+
+    Args:
+        network: torch-fidelity's FeatureExtractorInceptionV3.
+        sha256: of its weight file.
+    """
+
+    network: nn.Module
+    sha256: str
+    name = "inception"
+
+    @torch.inference_mode()
+    def read(self, images: Tensor) -> Features:
+        """Features (n, 2048) of uint8 images (n, 1 or 3, H, W); no probabilities (n, 0)."""
+        three = images.expand(-1, 3, -1, -1)
+        features = torch.cat([self.network(part.contiguous())[0] for part in three.split(ROWS)])
+        return Features(features, features[:, :0])
+
+
+def load_inception(weights: str | None = None) -> Inception:
+    """Inception from a file of torch-fidelity's weights, else from where it keeps or downloads them.
+
+    Raises:
+        UserError: when the package is missing, the weights cannot be had or are not those of the published figures.
+    """
+    try:
+        from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, FeatureExtractorInceptionV3
+    except ImportError as error:
+        raise UserError(
+            "inception= needs the package torch-fidelity: pip install torch-fidelity; the other scores need nothing"
+        ) from error
+    file = Path(weights) if weights else Path(torch.hub.get_dir()) / "checkpoints" / URL_INCEPTION_V3.split("/")[-1]
+    try:
+        if weights is None and not file.is_file():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            torch.hub.download_url_to_file(URL_INCEPTION_V3, str(file), hash_prefix=DIGEST, progress=False)
+        got = hashlib.sha256(file.read_bytes()).hexdigest()
+    except Exception as error:  # a download fails in many ways
+        raise UserError(
+            f"the Inception weights are not at {file} and could not be fetched ({error}); fetch {URL_INCEPTION_V3} "
+            "on a machine with network and type inception=FILE, or leave inception= out"
+        ) from error
+    if not got.startswith(DIGEST):
+        raise UserError(
+            f"{file} has SHA-256 {got[:12]}..., not {DIGEST}...: it is damaged or holds other weights, whose figures "
+            f"would not compare with published ones; fetch {URL_INCEPTION_V3}"
+        )
+    network = FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], feature_extractor_weights_path=str(file))
+    return Inception(network, got)

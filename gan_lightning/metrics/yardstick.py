@@ -1,0 +1,258 @@
+"""The protocol of an evaluation: which real images, which extractor, how many samples, and every score of them."""
+
+import hashlib
+import json
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import torch
+from safetensors.torch import load, save
+from torch import Tensor
+
+from gan_lightning.build import native_bfloat16
+from gan_lightning.data import Batch, ImageData
+from gan_lightning.data.cache import cache_folder, locked, write_atomically
+from gan_lightning.data.datamodule import SPLIT_SEED
+from gan_lightning.errors import UserError
+from gan_lightning.images import to_float
+from gan_lightning.metrics.classes import Modes, classifier_score, mode_coverage
+from gan_lightning.metrics.classifier import FEATURES, accuracy, train_classifier
+from gan_lightning.metrics.distances import frechet_distance, kernel_distance
+from gan_lightning.metrics.extractor import Extractor, extractor_for, fingerprint
+from gan_lightning.metrics.inception import Inception
+from gan_lightning.metrics.neighbours import Memorisation, manifold_scores, memorisation
+
+log = logging.getLogger(__name__)
+
+VERSION = 1
+"""Of the scores' definitions; raise it when one changes, so that no cached figure of the old one is shown."""
+
+TSTR_STEPS = 2000  # of 128 images: 4.7 passes over 55,000
+
+Split = Literal["test", "validation"]
+Scores = dict[str, float]
+
+BETTER = {
+    "frechet": "lower",
+    "kernel": "lower",
+    "classifier_score": "higher",
+    "precision": "higher",
+    "recall": "higher",
+    "density": "higher",
+    "coverage": "higher",
+    "missing_classes": "lower",
+    "class_kl": "lower",
+    "memorised": "as real",
+    "memorised_p": "not near 0",
+    "pixel_mean": "as real",
+    "pixel_std": "as real",
+    "tstr": "higher",
+    "tstr_judged": "higher",
+    "frechet_inception": "lower",
+}
+"""Every score, in the order of the table, and which way is better; NAME_error is the standard error of NAME."""
+
+OF_PIXELS = ("memorised", "pixel", "tstr", "frechet_inception")  # not measured with the reference classifier
+
+
+class Measurement(NamedTuple):
+    """Everything found out about a set of samples; `modes` and `copies` are None where they cannot be told."""
+
+    scores: Scores
+    modes: Modes | None
+    copies: Memorisation | None
+
+
+class Yardstick:
+    """n real images of a split that no generator is trained on, and all that samples are compared with.
+
+    Distances compare n samples with these n images. Memorisation compares training images with validation images,
+    which were drawn from one set. The floor is what real training images score.
+
+    Args:
+        data: the data set; it is fetched and read.
+        split: "test" for figures to report, "validation" for choices on the way there.
+        n: samples, and as many real images; None for 10,000 (26,000 for stacked MNIST), or all that the split holds.
+        available: samples there are, if they are limited: neither n nor the training set of train-on-synthetic,
+            otherwise as large as the real one, exceeds it.
+
+    Raises:
+        UserError: when the split holds fewer than n images, or n is too few for the scores.
+    """
+
+    def __init__(
+        self, data: ImageData, split: Split = "test", n: int | None = None, available: int | None = None
+    ) -> None:
+        data.prepare_data()
+        data.setup()
+        assert data.splits is not None
+        self.data = data
+        self.splits = data.splits
+        self.split = split
+        part = self.splits.test if split == "test" else self.splits.validation
+        limit = sys.maxsize if available is None else available
+        self.n = min(len(part.images), len(self.splits.train.images), data.evaluation_images, limit) if n is None else n
+        self.tstr_images = min(len(self.splits.train.images), limit)
+        self.refuse_few(min(len(part.images), len(self.splits.train.images)))
+        self.identity = [fingerprint(part) for part in self.splits]
+        self.extractor: Extractor = extractor_for(data)
+        self.real = subset(part, self.n)
+        self.features = self.real_features(self.extractor)
+
+    def refuse_few(self, available: int) -> None:
+        """Refuse an n that the split cannot match, or that no covariance can be estimated from."""
+        least = FEATURES * self.data.image_shape[0] + 1
+        if self.n > available:
+            raise UserError(
+                f"n={self.n:,}, but {self.data.short_name} holds only {available:,} {self.split} images to compare "
+                f"with, and as many training images for the floor; type n={available}"
+            )
+        if self.n < least:
+            more = f"type n={least} or more" if available >= least else "bring more images"
+            raise UserError(
+                f"scores need at least {least} samples and as many {self.split} images, got {self.n}: {more}"
+            )
+
+    # Names
+
+    def full_name(self, score: str) -> str:
+        """The score's name with its protocol: frechet_mnist_cnn_10k, frechet_mnist_cnn_2k_validation."""
+        n = self.tstr_images if score.startswith("tstr") else self.n
+        count = f"{n // 1000}k" if n % 1000 == 0 else str(n)
+        extractor = [] if score.startswith(OF_PIXELS) else [self.extractor.name]
+        return "_".join([score, *extractor, count, *([self.split] if self.split != "test" else [])])
+
+    def describe(self, columns: dict[str, Scores]) -> dict[str, Any]:
+        """An evaluation's line of scores.jsonl: the protocol, and each column's scores by their full names."""
+        return {
+            "data": self.data.short_name,
+            "split": self.split,
+            "n": self.n,
+            "extractor": {key: self.extractor.card[key] for key in ("name", "sha256", "test_accuracy")},
+            "scores": {
+                column: {self.full_name(score): value for score, value in scores.items()}
+                for column, scores in columns.items()
+            },
+        }
+
+    # Scores
+
+    def measure(self, samples: Tensor, copies_of: Tensor | None = None) -> Measurement:
+        """Every score of n samples, uint8 (n, C, H, W), but those that are asked for by themselves.
+
+        Memorisation is that of `copies_of` (the samples): real training images are no samples to ask about.
+        """
+        features, probabilities = self.extractor.read(samples)
+        kernel = kernel_distance(self.features, features)
+        pixels = to_float(samples)
+        scores = {
+            "frechet": frechet_distance(self.features, features),
+            "kernel": kernel.value,
+            "kernel_error": kernel.error,
+            "pixel_mean": pixels.mean().item(),
+            "pixel_std": pixels.std().item(),
+            **manifold_scores(self.features, features)._asdict(),
+        }
+        modes = copies = None
+        if self.extractor.knows_classes:
+            modes = mode_coverage(probabilities.argmax(1), self.data.class_shares())
+            scores |= {
+                "classifier_score": classifier_score(probabilities),
+                "missing_classes": modes.missing,
+                "class_kl": modes.kl,
+            }
+        if len(self.splits.validation.images):
+            asked = samples if copies_of is None else copies_of
+            known, held_out = (part.images.flatten(1) for part in (self.splits.train, self.splits.validation))
+            copies = memorisation(asked.flatten(1), known, held_out)
+            scores |= {"memorised": copies.share, "memorised_error": copies.error, "memorised_p": copies.p_value}
+        return Measurement(scores, modes, copies)
+
+    def floor(self) -> Scores:
+        """What n real training images score; for memorisation, n test images. Computed once, then cached."""
+
+        def compute() -> Scores:
+            real = subset(self.splits.train, self.n).images
+            return self.measure(real, copies_of=subset(self.splits.test, self.n).images).scores
+
+        return self.cached("floor", compute)
+
+    def train_on_synthetic(self, samples: Tensor, labels: Tensor | None) -> Scores:
+        """Accuracy on the real split of a classifier trained on samples (Ravuri & Vinyals 2019, arXiv:1905.10887).
+
+        Samples without labels are labelled by the judge, which knows real images: that is a milder test, and named
+        otherwise.
+
+        Raises:
+            UserError: when the data have no classes.
+        """
+        self.require_classes()
+        if labels is not None:
+            return {"tstr": self.train_and_test(Batch(samples, labels))}
+        return {
+            "tstr_judged": self.train_and_test(Batch(samples, self.extractor.read(samples).probabilities.argmax(1)))
+        }
+
+    def train_on_real(self) -> float:
+        """The same of a classifier trained on as many real training images; computed once, then cached."""
+        self.require_classes()
+        real = subset(self.splits.train, self.tstr_images)
+        what = f"train_on_real-{self.tstr_images}"
+        return self.cached(what, lambda: {"accuracy": self.train_and_test(real)})["accuracy"]
+
+    def train_and_test(self, training: Batch) -> float:
+        """Train a classifier by the fixed recipe; its accuracy on the real split."""
+        bfloat16 = native_bfloat16("cpu")
+        classes = len(self.data.class_names)
+        classifier = train_classifier(training, classes, steps=TSTR_STEPS, mirror=self.data.mirrored, bfloat16=bfloat16)
+        return accuracy(classifier, self.real)
+
+    def inception_distance(self, inception: Inception, samples: Tensor) -> float:
+        """Frechet distance in Inception's 2048 features."""
+        return frechet_distance(self.real_features(inception), inception.read(samples).features)
+
+    def inception_floor(self, inception: Inception) -> float:
+        """The same of n real training images; computed once, then cached."""
+        real = subset(self.splits.train, self.n).images
+        what = f"inception-{inception.sha256}"
+        return self.cached(what, lambda: {"frechet": self.inception_distance(inception, real)})["frechet"]
+
+    def require_classes(self) -> None:
+        """Refuse what cannot be told of images without classes."""
+        if not self.extractor.knows_classes:
+            raise UserError(f"tstr= trains a classifier, and {self.data.short_name} has no classes; leave tstr= out")
+
+    # Cache
+
+    def real_features(self, extractor: Extractor | Inception) -> Tensor:
+        """Features of the real images, computed once for each data set and extractor."""
+        file = self.cache_file(f"features-{extractor.sha256}", ".safetensors")
+        with locked(file.parent):
+            if not file.is_file():
+                write_atomically(file, save({"features": extractor.read(self.real.images).features}))
+        return load(file.read_bytes())["features"]
+
+    def cached(self, what: str, compute: Callable[[], Scores]) -> Scores:
+        """Figures of real data from the cache, else computed and kept."""
+        file = self.cache_file(f"{what}-{self.extractor.sha256}", ".json")
+        with locked(file.parent):
+            if not file.is_file():
+                log.info("measuring real images by the same protocol (%s): once, then cached", what)
+                write_atomically(file, json.dumps(compute()).encode())
+        return json.loads(file.read_text())
+
+    def cache_file(self, what: str, suffix: str) -> Path:
+        """Its name stands for everything a cached figure depends on."""
+        parts = [str(VERSION), what, self.split, str(self.n), *self.identity]
+        return cache_folder() / "scores" / f"{hashlib.sha256(' '.join(parts).encode()).hexdigest()[:32]}{suffix}"
+
+
+def subset(part: Batch, n: int) -> Batch:
+    """n images of a split drawn by a fixed seed, or all of them."""
+    if n == len(part.images):
+        return part
+    chosen = torch.randperm(len(part.images), generator=torch.Generator().manual_seed(SPLIT_SEED))[:n].sort().values
+    return Batch(part.images[chosen], part.labels[chosen])
