@@ -23,6 +23,7 @@ Train and look at GANs on small images.
   python -m gan_lightning -m model=gan,wgan seed=0,1,2         train every combination
   python -m gan_lightning resume run=FOLDER [trainer.max_epochs=20]
   python -m gan_lightning sample run=FOLDER n=64 seed=0 out=grid.png
+  python -m gan_lightning evaluate run=FOLDER                  every score, beside what real images score
   python -m gan_lightning list                                 every model, loss, network, data set ...
   python -m gan_lightning data                                 fetch and verify the data sets
 
@@ -152,6 +153,8 @@ VERBS: dict[str, Callable[[list[str]], None]] = {
     "train": train,
     "resume": command("resume"),
     "sample": command("sample"),
+    "evaluate": command("evaluate"),
+    "classifier": command("classifier"),
     "list": command("list_choices"),
     "data": command("fetch_data"),
 }

@@ -155,14 +155,10 @@ def sample(words: list[str]) -> None:
     if out.suffix not in WRITERS:
         raise UserError(f"out={out} is not allowed: type out=FILE.png (a grid), out=FILE.npz (an array) or out=FOLDER")
 
-    import torch
-
     from gan_lightning.build import load_module
-    from gan_lightning.images import to_uint8
 
     module, checkpoint = load_module(given["run"])
-    latent = module.sample_latent(given["n"], torch.Generator().manual_seed(given["seed"]))
-    images = torch.cat([to_uint8(module.sample(part, given["weights"])) for part in latent.split(256)])
+    images = module.draw(given["n"], given["seed"], given["weights"])
     out.parent.mkdir(parents=True, exist_ok=True)
     WRITERS[out.suffix](images, out)
     print(f"{given['n']} samples of {checkpoint} ({given['weights']} weights, seed {given['seed']}) in {out}")
@@ -191,6 +187,94 @@ def write_folder(images: Any, out: Path) -> None:
 
 
 WRITERS: dict[str, Callable[[Any, Path], None]] = {".png": write_grid, ".npz": write_array, "": write_folder}
+
+
+def evaluate(words: list[str]) -> None:
+    """`evaluate run=FOLDER|images=FILE [n=10000] ...`: every score, beside what real images score."""
+    from pydantic import NonNegativeInt, PositiveInt
+
+    from gan_lightning.metrics.yardstick import Split
+
+    allowed = {
+        "run": str, "images": str, "data": str, "data.dir": str, "out": str, "n": PositiveInt, "split": Split,
+        "seed": NonNegativeInt, "tstr": bool, "inception": bool | str,
+    }  # fmt: skip
+    given = parse(words, allowed)
+    if ("run" in given) == ("images" in given):
+        raise UserError("type evaluate run=FOLDER, or evaluate images=FILE.npz|FOLDER data=mnist (one of the two)")
+    if "images" in given:
+        evaluate_images(given)
+    else:
+        evaluate_run(given)
+
+
+def evaluate_run(given: dict[str, Any]) -> None:
+    """Score a trained generator by the data it was trained on; figures go to its run folder."""
+    from gan_lightning import evaluate
+    from gan_lightning.build import build_data, load_module
+    from gan_lightning.metrics.yardstick import Yardstick
+    from gan_lightning.runs import open_run
+
+    refuse(given, ("data", "out"), "belongs to evaluate images=; a run is scored on its own data, in its own folder")
+    folder, _ = open_run(given["run"])
+    module, checkpoint = load_module(given["run"])
+    cfg = folder.config()
+    if "data.dir" in given:
+        cfg.data.dir = given["data.dir"]
+    seed = given.get("seed", 0)
+    facts = {
+        "run": str(folder.path), "checkpoint": checkpoint.name, "generator_steps": module.generator_steps,
+        "images_seen": module.images_seen, "seed": seed,
+    }  # fmt: skip
+    yardstick = Yardstick(build_data(cfg), given.get("split", "test"), given.get("n"))
+    print(f"{checkpoint}: {module.generator_steps:,} generator steps, {module.images_seen:,} images")
+    sources = evaluate.of_module(module, seed)
+    evaluate.evaluate(sources, yardstick, facts, folder, given.get("tstr", False), given.get("inception", False))
+
+
+def evaluate_images(given: dict[str, Any]) -> None:
+    """Score pictures of any origin; figures go to `out`, or beside the pictures."""
+    from gan_lightning import evaluate
+    from gan_lightning.build import build_data
+    from gan_lightning.metrics.samples import read_samples
+    from gan_lightning.metrics.yardstick import Yardstick
+    from gan_lightning.runs import RunFolder
+
+    refuse(given, ("seed",), "belongs to evaluate run=; images= are drawn already")
+    if "data" not in given:
+        raise UserError(f"data= is missing: which images are the real ones? Allowed: {', '.join(options('data'))}")
+    path = Path(given["images"])
+    overrides = [f"{key}={given[key]}" for key in ("data", "data.dir") if key in given]
+    data = build_data(compose_or_explain(*overrides))
+    images, labels = read_samples(path, data.image_shape)
+    yardstick = Yardstick(data, given.get("split", "test"), given.get("n"), available=len(images))
+    out = RunFolder(Path(given.get("out", path.with_name(f"{path.stem}-scores"))))
+    facts = {"images": str(path.resolve())}
+    sources = evaluate.of_images(images, labels)
+    evaluate.evaluate(sources, yardstick, facts, out, given.get("tstr", False), given.get("inception", False))
+
+
+def refuse(given: dict[str, Any], keys: tuple[str, ...], why: str) -> None:
+    """Refuse options that mean nothing here."""
+    for key in keys:
+        if key in given:
+            raise UserError(f"{key}={given[key]} {why}")
+
+
+def classifier(words: list[str]) -> None:
+    """`classifier data=mnist [data.dir=FOLDER] [out=FOLDER]`: train the reference classifier of a data set."""
+    from gan_lightning.build import build_data
+    from gan_lightning.metrics.extractor import own_folder, train_extractor
+
+    given = parse(words, {"data": str, "data.dir": str, "out": str}, required=("data",))
+    data = build_data(compose_or_explain(*(f"{key}={given[key]}" for key in ("data", "data.dir") if key in given)))
+    data.prepare_data()
+    data.setup()
+    folder = Path(given["out"]) if "out" in given else own_folder(data)
+    card = train_extractor(data, folder).card
+    print(f"{folder / card['name']}.safetensors")
+    for key, value in card.items():
+        print(f"  {key:<16} {value}")
 
 
 def list_choices(words: list[str]) -> None:

@@ -54,6 +54,21 @@ class RunFolder:
         return self.path / "losses.png"
 
     @property
+    def scores_plot(self) -> Path:
+        """Scores over training, when epochs are scored."""
+        return self.path / "scores.png"
+
+    @property
+    def scores_file(self) -> Path:
+        """One line of JSON for each evaluation."""
+        return self.path / "scores.jsonl"
+
+    @property
+    def best(self) -> Path:
+        """The checkpoint of the best score, when epochs are scored."""
+        return self.checkpoints / "best.ckpt"
+
+    @property
     def status_file(self) -> Path:
         """How far the run has come and how it ended."""
         return self.path / "status.json"
@@ -73,6 +88,23 @@ class RunFolder:
     def write_status(self, status: dict[str, Any]) -> None:
         """Replace status.json."""
         write_atomically(self.status_file, json.dumps(status, indent=2).encode())
+
+    def scores(self) -> list[dict[str, Any]]:
+        """Every evaluation so far, oldest first."""
+        if not self.scores_file.is_file():
+            return []
+        return [json.loads(line) for line in self.scores_file.read_text().splitlines()]
+
+    def add_scores(self, line: dict[str, Any]) -> None:
+        """Append an evaluation; a number that is none (nan) is a mistake, and refused."""
+        with self.scores_file.open("a") as file:
+            file.write(json.dumps(line, allow_nan=False) + "\n")
+
+    def forget_scores_after(self, generator_steps: int) -> None:
+        """Drop evaluations of steps after a checkpoint: a crash undid them, and they are now being done again."""
+        kept = [line for line in self.scores() if line.get("generator_steps", 0) <= generator_steps]
+        if len(kept) < len(self.scores()):
+            write_atomically(self.scores_file, "".join(json.dumps(line) + "\n" for line in kept).encode())
 
     def config(self) -> DictConfig:
         """The configuration the run was started with."""

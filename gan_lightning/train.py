@@ -28,7 +28,7 @@ from gan_lightning.callbacks import Bar, Budget, GracefulStop, Lines, Metrics, S
 from gan_lightning.config import check
 from gan_lightning.errors import UserError
 from gan_lightning.loggers import CSVLogger, GuardedWandbLogger
-from gan_lightning.report.figures import plot_metrics
+from gan_lightning.report.figures import plot_metrics, plot_scores
 from gan_lightning.runs import RunFolder
 
 log = logging.getLogger(__name__)
@@ -184,6 +184,7 @@ def announce(cfg: DictConfig, folder: RunFolder, trainer: Trainer) -> None:
 def conclude(cfg: DictConfig, folder: RunFolder, loggers: list[Logger]) -> None:
     """Draw the curves and name everything the run has left."""
     plot_metrics(folder.metrics, folder.plot)
+    plot_scores(folder.scores(), folder.scores_plot)
     status = folder.status()
     spent = timedelta(seconds=round(status["seconds"]))
     log.info(
@@ -197,11 +198,14 @@ def conclude(cfg: DictConfig, folder: RunFolder, loggers: list[Logger]) -> None:
         "to compare": folder.samples / "real.png",
         "time-lapse": folder.timelapse,
         "curves": folder.plot,
+        "scores": folder.scores_plot,
         "numbers": folder.metrics,
         "checkpoint": folder.last,
+        "best": folder.best,
     }
     rows = {what: readable(file) for what, file in files.items() if file is not None and file.exists()}
     rows["more samples"] = f"python -m gan_lightning sample run={run} n=100 out=grid.png"
+    rows["every score"] = f"python -m gan_lightning evaluate run={run}"
     rows["train longer"] = f"python -m gan_lightning resume run={run} {longer(cfg)}"
     for logger in loggers:
         if isinstance(logger, GuardedWandbLogger) and logger.sync_command:

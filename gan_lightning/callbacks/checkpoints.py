@@ -44,21 +44,8 @@ class Checkpoints(Checkpoint):
             self.save(trainer, module, f"epoch-{epoch:04d}")
 
     def save(self, trainer: Trainer, module: GAN, name: str) -> None:
-        """Write one checkpoint beside the one it replaces, which goes only when the new one is whole."""
-        if not all(torch.isfinite(parameter).all() for parameter in module.parameters()):
-            raise UserError(
-                f"training diverged: at generator step {module.generator_steps:,} weights are no longer finite and are "
-                "not saved; start again with a lower learning rate (model.discriminator_optimizer.lr=) or precision=32"
-            )
-        file = RunFolder(Path(trainer.default_root_dir)).checkpoints / f"{name}.ckpt"
-        part = file.with_suffix(".part")
-        try:
-            trainer.save_checkpoint(part)
-            if trainer.is_global_zero:
-                part.replace(file)
-        finally:
-            if trainer.is_global_zero:
-                part.unlink(missing_ok=True)
+        """Write one checkpoint and remember of which step."""
+        save(trainer, module, name)
         self.saved_step = trainer.global_step
 
     def on_save_checkpoint(self, trainer: Trainer, module: GAN, checkpoint: dict[str, Any]) -> None:  # type: ignore[override]
@@ -78,6 +65,24 @@ class Checkpoints(Checkpoint):
             torch.set_rng_state(state["cpu"])
             if "cuda" in state:
                 torch.cuda.set_rng_state(state["cuda"])
+
+
+def save(trainer: Trainer, module: GAN, name: str) -> None:
+    """Write one checkpoint beside the one it replaces, which goes only when the new one is whole."""
+    if not all(torch.isfinite(parameter).all() for parameter in module.parameters()):
+        raise UserError(
+            f"training diverged: at generator step {module.generator_steps:,} weights are no longer finite and are "
+            "not saved; start again with a lower learning rate (model.discriminator_optimizer.lr=) or precision=32"
+        )
+    file = RunFolder(Path(trainer.default_root_dir)).checkpoints / f"{name}.ckpt"
+    part = file.with_suffix(".part")
+    try:
+        trainer.save_checkpoint(part)
+        if trainer.is_global_zero:
+            part.replace(file)
+    finally:
+        if trainer.is_global_zero:
+            part.unlink(missing_ok=True)
 
 
 def random_state() -> dict[str, torch.Tensor]:

@@ -1,0 +1,106 @@
+import logging
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import NonNegativeInt, PositiveInt
+from pytorch_lightning import Callback, Trainer
+
+from gan_lightning.callbacks.checkpoints import save
+from gan_lightning.data import ImageData
+from gan_lightning.errors import UserError
+from gan_lightning.metrics.yardstick import BETTER, Yardstick
+from gan_lightning.models import GAN
+from gan_lightning.runs import RunFolder
+
+log = logging.getLogger(__name__)
+
+
+Decisive = Literal["frechet", "kernel", "classifier_score", "precision", "recall", "density", "coverage"]
+
+
+class Evaluation(Callback):
+    """Scores samples of the averaged generator against validation images every few epochs; keeps `best.ckpt`.
+
+    Every score goes to all loggers and scores.jsonl, what real training images score beside it. Samples come from
+    noise of their own seed and the test images are left alone, so that watching changes neither training nor the
+    final figures.
+
+    Args:
+        every_n_epochs: None never scores.
+        n: samples, and as many validation images; None for as many as there are, at most 10,000.
+        score: decides which checkpoint is the best.
+        seed: of the noise.
+    """
+
+    def __init__(
+        self,
+        every_n_epochs: PositiveInt | None = None,
+        n: PositiveInt | None = None,
+        score: Decisive = "frechet",
+        seed: NonNegativeInt = 0,
+    ) -> None:
+        self.every_n_epochs = every_n_epochs
+        self.n = n
+        self.score = score
+        self.seed = seed
+        self.best: float | None = None
+        self.yardstick: Yardstick | None = None
+
+    def on_fit_start(self, trainer: Trainer, module: GAN) -> None:  # type: ignore[override]
+        """Read the real images, and refuse an n they cannot match, before training starts."""
+        if self.every_n_epochs is None or not trainer.is_global_zero:
+            return
+        data: ImageData = trainer.datamodule  # type: ignore[attr-defined]
+        self.yardstick = Yardstick(data, "validation", self.n)
+        self.floor = self.yardstick.floor()
+        if self.score not in self.floor:
+            raise UserError(
+                f"callbacks.evaluation.score={self.score} needs classes, which {data.short_name} has not; "
+                "type callbacks.evaluation.score=frechet"
+            )
+
+    def on_train_start(self, trainer: Trainer, module: GAN) -> None:  # type: ignore[override]
+        """Forget scores of steps that a crash undid."""
+        if trainer.is_global_zero:
+            RunFolder(Path(trainer.default_root_dir)).forget_scores_after(module.generator_steps)
+
+    def on_train_epoch_end(self, trainer: Trainer, module: GAN) -> None:  # type: ignore[override]
+        """Score a whole epoch when it is due; Lightning calls this before `Checkpoints`, which keeps the best score."""
+        whole = trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
+        if self.every_n_epochs is None or not whole or (trainer.current_epoch + 1) % self.every_n_epochs:
+            return
+        is_best = self.evaluate(trainer, module) if trainer.is_global_zero else False
+        if trainer.strategy.broadcast(is_best):
+            save(trainer, module, "best")
+
+    def evaluate(self, trainer: Trainer, module: GAN) -> bool:
+        """Score, log, and say whether no epoch before was better."""
+        assert self.yardstick is not None
+        scores = self.yardstick.measure(module.draw(self.yardstick.n, self.seed)).scores
+        row = {self.yardstick.full_name(key): value for key, value in scores.items()}
+        row |= {f"{self.yardstick.full_name(key)}_real": value for key, value in self.floor.items()}
+        place = {"images_seen": module.images_seen, "epoch": trainer.current_epoch}
+        for logger in trainer.loggers:
+            logger.log_metrics(row | place, step=module.generator_steps)
+        facts = {"checkpoint": None, "generator_steps": module.generator_steps, "images_seen": module.images_seen,
+                 "seed": self.seed}  # fmt: skip
+        columns = {"ema" if module.ema_generator is not None else "raw": scores, "real": self.floor}
+        RunFolder(Path(trainer.default_root_dir)).add_scores(facts | self.yardstick.describe(columns))
+        value = scores[self.score]
+        is_best = self.best is None or (value < self.best if BETTER[self.score] == "lower" else value > self.best)
+        if is_best:
+            self.best = value
+        log.info(
+            "epoch %d  %s %.4g (real %.4g)%s",
+            trainer.current_epoch + 1, self.yardstick.full_name(self.score), value, self.floor[self.score],
+            ", the best so far" if is_best else "",
+        )  # fmt: skip
+        return is_best
+
+    def state_dict(self) -> dict[str, Any]:
+        """The best score so far, kept in checkpoints."""
+        return {"best": self.best}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from it."""
+        self.best = state_dict["best"]

@@ -1,0 +1,183 @@
+"""Score samples of a run, or of any program, against real images: a table, a line of scores.jsonl, pictures."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gan_lightning.errors import UserError
+from gan_lightning.images import grid, save_png
+from gan_lightning.metrics.distances import require
+from gan_lightning.metrics.inception import FEATURES as INCEPTION_FEATURES
+from gan_lightning.metrics.inception import Inception, load_inception
+from gan_lightning.metrics.yardstick import BETTER, Measurement, Yardstick
+from gan_lightning.models import GAN
+from gan_lightning.report.figures import plot_classes
+from gan_lightning.runs import RunFolder
+
+log = logging.getLogger(__name__)
+
+SHOWN = 64
+"""Images of each kind in a picture."""
+
+WORST = 24
+"""Samples on the page of suspected copies."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Samples to score.
+
+    Attributes:
+        name: of their column in the table: "ema" or "raw" weights, or "samples" of another program.
+        available: how many there are; None for as many as one likes.
+        draw: gives so many of them, uint8 (count, C, H, W), always the same; and labels, when they have any.
+    """
+
+    name: str
+    available: int | None
+    draw: Callable[[int], tuple[Tensor, Tensor | None]]
+
+
+def of_module(module: GAN, seed: int) -> list[Source]:
+    """A trained generator's averaged weights, when it keeps them, and its raw ones."""
+    kept: list[Any] = ["ema", "raw"] if module.ema_generator is not None else ["raw"]
+
+    def source(name: Any) -> Source:
+        return Source(name, None, lambda count: (module.draw(count, seed, name), None))
+
+    return [source(name) for name in kept]
+
+
+def of_images(images: Tensor, labels: Tensor | None) -> list[Source]:
+    """Samples already drawn, the first ones first."""
+
+    def draw(count: int) -> tuple[Tensor, Tensor | None]:
+        return images[:count], None if labels is None else labels[:count]
+
+    return [Source("samples", len(images), draw)]
+
+
+def evaluate(
+    sources: list[Source],
+    yardstick: Yardstick,
+    facts: dict[str, Any],
+    folder: RunFolder,
+    tstr: bool = False,
+    inception: bool | str = False,
+) -> None:
+    """Score every source; print the table, draw the pictures, add the line to scores.jsonl.
+
+    Args:
+        sources: what to score.
+        yardstick: by which protocol.
+        facts: what the line says besides: where the samples come from.
+        folder: where scores.jsonl and the pictures go.
+        tstr: also train a classifier on as many samples as there are training images, and on the real ones.
+        inception: also measure the published FID; a string names the weight file.
+    """
+    started = time.monotonic()
+    refuse_impossible(sources, yardstick, tstr, inception)
+    network = load_inception(inception if isinstance(inception, str) else None) if inception else None
+    columns: dict[str, dict[str, float]] = {}
+    pictured: tuple[Tensor, Measurement] | None = None
+    for source in sources:
+        samples, _ = source.draw(yardstick.n)
+        measured = yardstick.measure(samples)
+        columns[source.name] = measured.scores | extra_scores(source, yardstick, tstr, network)
+        pictured = pictured or (samples, measured)
+    assert pictured is not None
+    columns["real"] = yardstick.floor() | extra_floor(columns[sources[0].name], yardstick, network)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    folder.add_scores(facts | yardstick.describe(columns) | {"seconds": round(time.monotonic() - started, 1)})
+    pictures = draw_pictures(*pictured, yardstick, folder.path / "evaluation")
+    print("\n".join([*headline(yardstick), "", *table(columns, yardstick), ""]))
+    for what, where in {"scores": folder.scores_file, **pictures}.items():
+        print(f"  {what:<16} {where}")
+
+
+def refuse_impossible(sources: list[Source], yardstick: Yardstick, tstr: bool, inception: bool | str) -> None:
+    """Say before the work starts that it cannot be done."""
+    for source in sources:
+        if source.available is not None and source.available < yardstick.n:
+            raise UserError(
+                f"n={yardstick.n:,}, but there are only {source.available:,} samples; type n={source.available}"
+            )
+    if tstr:
+        yardstick.require_classes()
+    if inception:
+        require(yardstick.n, INCEPTION_FEATURES + 1, "inception=")
+
+
+def extra_scores(source: Source, yardstick: Yardstick, tstr: bool, network: Inception | None) -> dict[str, float]:
+    """The scores that are asked for by themselves, because they take minutes."""
+    scores: dict[str, float] = {}
+    if tstr:
+        scores |= yardstick.train_on_synthetic(*source.draw(yardstick.tstr_images))
+    if network is not None:
+        scores["frechet_inception"] = yardstick.inception_distance(network, source.draw(yardstick.n)[0])
+    return scores
+
+
+def extra_floor(like: dict[str, float], yardstick: Yardstick, network: Inception | None) -> dict[str, float]:
+    """What real images score in the extra scores of another column."""
+    scores = {name: yardstick.train_on_real() for name in ("tstr", "tstr_judged") if name in like}
+    return scores | ({"frechet_inception": yardstick.inception_floor(network)} if network is not None else {})
+
+
+def headline(yardstick: Yardstick) -> Iterator[str]:
+    """Who judges, and what is compared with what."""
+    card = yardstick.extractor.card
+    right = f"{card['test_accuracy']:.2%} right, " if card["test_accuracy"] is not None else ""
+    yield (
+        f"{yardstick.n:,} samples against {yardstick.n:,} {yardstick.split} images of {yardstick.data.short_name}; "
+        "column real: real training images instead"
+    )
+    yield f"judge {card['name']}: {right}sha256 {card['sha256'][:12]}"
+
+
+def table(columns: dict[str, dict[str, float]], yardstick: Yardstick) -> Iterator[str]:
+    """A row for each score, a column for each source, the floor beside them."""
+    names = [name for name in BETTER if any(name in scores for scores in columns.values())]
+    width = max(len(yardstick.full_name(name)) for name in names)
+    yield f"{'score':<{width}}" + "".join(f"{name:>20}" for name in columns) + "   better"
+    for name in names:
+        cells = "".join(f"{cell(scores, name):>20}" for scores in columns.values())
+        yield f"{yardstick.full_name(name):<{width}}{cells}   {BETTER[name]}"
+
+
+def cell(scores: dict[str, float], name: str) -> str:
+    """A score and its standard error, if it has one."""
+    if name not in scores:
+        return "-"
+    error = f" ± {scores[f'{name}_error']:.2g}" if f"{name}_error" in scores else ""
+    return f"{scores[name]:.4g}{error}"
+
+
+def draw_pictures(samples: Tensor, measured: Measurement, yardstick: Yardstick, folder: Path) -> dict[str, Path]:
+    """Real and fake side by side, the class histogram and the samples most like a training image."""
+    files = {"real | samples": folder / "real-and-samples.png"}
+    save_png(side_by_side(grid(yardstick.real.images[:SHOWN]), grid(samples[:SHOWN])), files["real | samples"])
+    if measured.modes is not None:
+        files["classes"] = folder / "classes.png"
+        shares = measured.modes.shares
+        plot_classes(
+            shares.tolist(), yardstick.data.class_shares().tolist(), yardstick.data.class_names, files["classes"]
+        )
+    if measured.copies is not None:
+        files["nearest"] = folder / "nearest.png"
+        worst = measured.copies.ratio.argsort()[:WORST]
+        pairs = torch.stack([samples[worst], yardstick.splits.train.images[measured.copies.training[worst]]], dim=1)
+        save_png(grid(pairs.flatten(0, 1), columns=8), files["nearest"])
+    return files
+
+
+def side_by_side(left: Tensor, right: Tensor, gap: int = 12) -> Tensor:
+    """Two pictures (C, H, W) of one height, a white bar between them."""
+    bar = torch.full((left.shape[0], left.shape[1], gap), 255, dtype=torch.uint8)
+    return torch.cat([left, bar, right], dim=2)
