@@ -28,7 +28,7 @@ test: lint  ## Run every check and test (about five minutes)
 	$(BIN)/python -m pytest
 
 .PHONY: test-fast
-test-fast: setup  ## Run the tests that start no process (under two minutes)
+test-fast: setup  ## Run the quick tests (under two minutes)
 	$(BIN)/python -m pytest -m "not slow"
 
 .PHONY: lint

@@ -24,6 +24,8 @@ Train and look at GANs on small images.
   python -m gan_lightning resume run=FOLDER [trainer.max_epochs=20]
   python -m gan_lightning sample run=FOLDER n=64 seed=0 out=grid.png
   python -m gan_lightning evaluate run=FOLDER                  every score, beside what real images score
+  python -m gan_lightning evaluate images=FILE.npz data=mnist  the same for samples of any other program
+  python -m gan_lightning classifier data=image_folder data.dir=FOLDER
   python -m gan_lightning list                                 every model, loss, network, data set ...
   python -m gan_lightning data                                 fetch and verify the data sets
 

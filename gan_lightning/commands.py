@@ -246,7 +246,7 @@ def evaluate_images(given: dict[str, Any]) -> None:
     path = Path(given["images"])
     overrides = [f"{key}={given[key]}" for key in ("data", "data.dir") if key in given]
     data = build_data(compose_or_explain(*overrides))
-    images, labels = read_samples(path, data.image_shape)
+    images, labels = read_samples(path, data.image_shape, len(data.class_names))
     yardstick = Yardstick(data, given.get("split", "test"), given.get("n"), available=len(images))
     out = RunFolder(Path(given.get("out", path.with_name(f"{path.stem}-scores"))))
     facts = {"images": str(path.resolve())}

@@ -71,7 +71,8 @@ def test_two_processes_play_one_game(tmp_path, game):
     """DDP on the CPU: the same weights in both, each image once an epoch, each its own noise; and a resume."""
     probe = f"+callbacks.probe={{_target_: tests.probe.Probe, folder: {tmp_path}}}"
     two = ("accelerator=cpu", "trainer.devices=2", "trainer.max_epochs=1", f"hydra.run.dir={tmp_path / 'run'}")
-    common = ("data=mnist_5k", "data.batch_size=500", "precision=32", "logger=csv", probe)
+    common = ("data=mnist_5k", "data.batch_size=500", "precision=32", "logger=csv", probe,
+              "callbacks.evaluation.every_n_epochs=1", "callbacks.evaluation.n=150")  # fmt: skip
     assert_succeeds(command(*GAMES[game], *common, *two, OMP_NUM_THREADS="1"))
     first = same_weights(tmp_path)
     data = MNIST5k()
@@ -87,6 +88,8 @@ def test_two_processes_play_one_game(tmp_path, game):
     assert second[0]["seen"] != first[0]["seen"]  # another order
     assert not set(second[0]["noise"]) & (set(second[1]["noise"]) | set(first[0]["noise"]))
     assert json.loads((tmp_path / "run" / "status.json").read_text())["images_seen"] == 8000
+    assert len((tmp_path / "run" / "scores.jsonl").read_text().splitlines()) == 2  # one process scores, both save
+    assert (tmp_path / "run" / "checkpoints" / "best.ckpt").is_file()
 
 
 def assert_succeeds(result):
@@ -164,6 +167,15 @@ def test_the_wheel_does_the_same_from_another_folder(tmp_path):
         words = [*start, "model=wgan_gp", *QUICK, f"hydra.run.dir={empty / start[-1].split('/')[-1]}"]
         result = subprocess.run(words, cwd=empty, env=environment, capture_output=True, text=True, timeout=300)
         assert "finished after 3 generator steps" in result.stdout, result.stderr
+    scored = subprocess.run(
+        [*start, "evaluate", words[-1].replace("hydra.run.dir=", "run=")],
+        cwd=empty,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert "frechet_mnist_cnn_500 " in scored.stdout, scored.stderr
 
 
 @pytest.mark.parametrize("name", ["data", "models", "callbacks", "loggers", "train"])

@@ -113,6 +113,7 @@ def test_training_a_classifier_is_seeded_and_leaves_the_callers_random_numbers(r
     assert torch.equal(torch.get_rng_state(), before)
 
 
+@pytest.mark.slow
 def test_a_classifier_learns(ready, monkeypatch):
     """60 steps of 32 digits: far above chance on digits it has not seen."""
     monkeypatch.setattr(classifier, "BATCH_SIZE", 32)
@@ -283,14 +284,14 @@ ARRAYS = {
 def test_arrays_of_every_allowed_form_give_the_same_images(tmp_path, ready, form):
     images = ready.splits.test.images[:20]
     np.savez(tmp_path / "x.npz", images=ARRAYS[form](images), labels=np.arange(20) % 10)
-    read, labels = read_samples(tmp_path / "x.npz", (1, 28, 28))
+    read, labels = read_samples(tmp_path / "x.npz", (1, 28, 28), 10)
     assert torch.equal(read, images) and labels.tolist() == [*range(10), *range(10)]
 
 
 def test_a_folder_of_pictures_gives_its_images(tmp_path, ready):
     for index, image in enumerate(ready.splits.test.images[:5]):
         Image.fromarray(image[0].numpy()).save(tmp_path / f"{index}.png")
-    read, labels = read_samples(tmp_path, (1, 28, 28))
+    read, labels = read_samples(tmp_path, (1, 28, 28), 10)
     assert torch.equal(read, ready.splits.test.images[:5]) and labels is None
 
 
@@ -307,6 +308,10 @@ BAD_ARRAYS = {
     ),
     "too large": (an_array(4, 28, 28, value=256, kind=int), "numbers from 256 to 256; floats from -1 to 1"),
     "no images": ({"pictures": np.zeros(3)}, "holds pictures, not `images`"),
+    "no such class": (
+        an_array(3, 28, 28) | {"labels": np.array([0, 10, 3])},
+        "labels from 0 to 10; 0 to 9 are allowed",
+    ),
     "labels": (an_array(4, 28, 28) | {"labels": np.zeros(3)}, r"4 images but labels of shape \(3,\)"),
 }
 
@@ -316,20 +321,20 @@ def test_arrays_that_are_no_such_images_are_refused(tmp_path, mistake):
     arrays, message = BAD_ARRAYS[mistake]
     np.savez(tmp_path / "x.npz", **arrays)
     with pytest.raises(UserError, match=message):
-        read_samples(tmp_path / "x.npz", (1, 28, 28))
+        read_samples(tmp_path / "x.npz", (1, 28, 28), 10)
 
 
 def test_files_that_hold_no_samples_are_refused(tmp_path):
     (tmp_path / "x.npz").write_bytes(b"nothing")
     with pytest.raises(UserError, match="cannot be read as an .npz file"):
-        read_samples(tmp_path / "x.npz", (1, 28, 28))
+        read_samples(tmp_path / "x.npz", (1, 28, 28), 10)
     with pytest.raises(UserError, match="cannot be read as an .npz file"):
-        read_samples(tmp_path / "missing.npz", (1, 28, 28))
+        read_samples(tmp_path / "missing.npz", (1, 28, 28), 10)
     with pytest.raises(UserError, match="neither an .npz file nor a folder"):
-        read_samples(tmp_path / "x.pt", (1, 28, 28))
+        read_samples(tmp_path / "x.pt", (1, 28, 28), 10)
     Image.new("L", (32, 28)).save(tmp_path / "x.png")
     with pytest.raises(UserError, match="is 32x28; the real images are 28x28"):
-        read_samples(tmp_path, (1, 28, 28))
+        read_samples(tmp_path, (1, 28, 28), 10)
 
 
 # The verb
@@ -377,6 +382,7 @@ def test_samples_of_a_run_score_as_the_run_does(a_run, tmp_path, capsys):
     assert len(RunFolder(tmp_path / "x-scores").scores()) == 2
 
 
+@pytest.mark.slow
 def test_train_on_synthetic_stands_beside_its_real_twin(ready, tmp_path, monkeypatch, capsys):
     """Real training images as "samples" are their own twin; labels come from the file, or else from the judge."""
     monkeypatch.setattr(yardstick, "TSTR_STEPS", 60)
@@ -486,6 +492,7 @@ def test_scoring_does_not_change_training(tmp_path):
     assert best["counters"]["generator_steps"] == lines[int(np.argmin(scores))]["generator_steps"]
 
 
+@pytest.mark.slow
 def test_a_resumed_run_remembers_its_best_and_forgets_what_a_crash_undid(tmp_path):
     every = (*SCORED, "callbacks.evaluation.every_n_epochs=1")
     whole = run(tmp_path / "whole", *every)

@@ -12,8 +12,8 @@ from gan_lightning.errors import UserError
 from gan_lightning.images import ImageShape, to_uint8
 
 
-def read_samples(source: Path, shape: ImageShape) -> tuple[Tensor, Tensor | None]:
-    """Images uint8 (n, C, H, W) of a given shape, and labels (n,) when an .npz file holds them.
+def read_samples(source: Path, shape: ImageShape, classes: int) -> tuple[Tensor, Tensor | None]:
+    """Images uint8 (n, C, H, W) of a given shape, and labels (n,) in 0..classes - 1 when an .npz file holds them.
 
     An .npz file holds `images`: whole numbers 0..255 or floats in [-1, 1], (n, C, H, W), (n, H, W, C) or, when gray,
     (n, H, W). A folder holds PNG or JPEG files.
@@ -39,6 +39,10 @@ def read_samples(source: Path, shape: ImageShape) -> tuple[Tensor, Tensor | None
     labels = torch.from_numpy(arrays["labels"]).long() if "labels" in arrays else None
     if labels is not None and labels.shape != (len(images),):
         raise UserError(f"images={source} holds {len(images):,} images but labels of shape {tuple(labels.shape)}")
+    if labels is not None and not ((labels >= 0) & (labels < classes)).all():
+        raise UserError(
+            f"images={source} holds labels from {labels.min()} to {labels.max()}; 0 to {classes - 1} are allowed"
+        )
     return images, labels
 
 
