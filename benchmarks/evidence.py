@@ -2,7 +2,7 @@
 
     python benchmarks/evidence.py RUN [OUT]
 
-RUN is a run folder with `checkpoints/epoch-0001.ckpt` (callbacks.checkpoints.every_n_epochs=1). Writes a page, OUT.md,
+RUN is a run folder with `checkpoints/epoch-0002.ckpt` (callbacks.checkpoints.every_n_epochs=1). Writes a page, OUT.md,
 and a picture of each set.
 """
 
@@ -14,32 +14,37 @@ from torch import Tensor
 
 from gan_lightning.build import build_data, load_module
 from gan_lightning.images import grid, save_png, to_uint8
+from gan_lightning.metrics.neighbours import nearest
 from gan_lightning.metrics.yardstick import BETTER, Yardstick, subset
+from gan_lightning.models import GAN
 from gan_lightning.runs import open_run
 
 SHOWN = ("frechet", "kernel", "classifier_score", "precision", "recall", "density", "coverage", "class_kl")
 
 
-def collapsed(run: str, count: int) -> Tensor:
-    """The trained generator with all its noise drawn from a small ball: one image and its variations."""
-    module, _ = load_module(run)
+def collapsed(module: GAN, yardstick: Yardstick) -> Tensor:
+    """A generator that draws one picture and its variations: of 64 the one nearest to a real image, z hardly moving."""
     random = torch.Generator().manual_seed(0)
-    latent = module.sample_latent(1, random) + 0.1 * torch.randn(count, module.latent_dim, generator=random)
-    return torch.cat([to_uint8(module.sample(part)) for part in latent.split(250)])
+    latent = module.sample_latent(64, random)
+    features = yardstick.extractor.read(to_uint8(module.sample(latent))).features
+    best = latent[nearest(features, yardstick.features)[1].argmin()]
+    around = best + 0.05 * torch.randn(yardstick.n, module.latent_dim, generator=random)
+    return torch.cat([to_uint8(module.sample(part)) for part in around.split(250)])
 
 
 def main(run: str, out: Path) -> None:
     """Score the five sets and write the page."""
     folder, _ = open_run(run)
+    module, _ = load_module(run)
     yardstick = Yardstick(build_data(folder.config()))
     count = yardstick.n
     random = torch.Generator().manual_seed(0)
-    early = str(folder.checkpoints / "epoch-0001.ckpt")
+    early = str(folder.checkpoints / "epoch-0002.ckpt")
     sets = {
         "real training images": subset(yardstick.splits.train, count).images,
-        "trained GAN": load_module(run)[0].draw(count),
-        "the same after one epoch": load_module(early)[0].draw(count),
-        "collapsed": collapsed(run, count),
+        "trained GAN": module.draw(count),
+        "the same after two epochs": load_module(early)[0].draw(count),
+        "collapsed": collapsed(module, yardstick),
         "noise": torch.randint(256, (count, *yardstick.data.image_shape), generator=random).byte(),
     }
     rows = [f"| | {' | '.join(sets)} | better |", "|---" * (len(sets) + 2) + "|"]

@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from gan_lightning.config import CONFIG_ERRORS, check_value, compose, did_you_mean, explain, options
+from gan_lightning.config import CONFIG_ERRORS, check, check_value, compose, did_you_mean, explain, options
 from gan_lightning.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -33,8 +33,7 @@ def parse(words: list[str], allowed: dict[str, Any], required: tuple[str, ...] =
     for key, value in split(words):
         if key not in allowed:
             raise UserError(f"{key} is no option here.{did_you_mean(key, allowed)}")
-        check_value(key, value, allowed[key])
-        values[key] = value
+        values[key] = check_value(key, value, allowed[key])
     for key in required:
         if key not in values:
             raise UserError(f"{key}= is missing. Allowed: {', '.join(allowed)}")
@@ -196,19 +195,20 @@ def evaluate(words: list[str]) -> None:
     from gan_lightning.metrics.yardstick import Split
 
     allowed = {
-        "run": str, "images": str, "data": str, "data.dir": str, "out": str, "n": PositiveInt, "split": Split,
-        "seed": NonNegativeInt, "tstr": bool, "inception": bool | str,
+        "run": str, "images": str, "data": str, "out": str, "n": PositiveInt, "split": Split, "seed": NonNegativeInt,
+        "tstr": bool, "inception": bool | str,
     }  # fmt: skip
-    given = parse(words, allowed)
+    of_data = [word for word in words if word.startswith("data.")]
+    given = parse([word for word in words if word not in of_data], allowed)
     if ("run" in given) == ("images" in given):
         raise UserError("type evaluate run=FOLDER, or evaluate images=FILE.npz|FOLDER data=mnist (one of the two)")
     if "images" in given:
-        evaluate_images(given)
+        evaluate_images(given, of_data)
     else:
-        evaluate_run(given)
+        evaluate_run(given, of_data)
 
 
-def evaluate_run(given: dict[str, Any]) -> None:
+def evaluate_run(given: dict[str, Any], of_data: list[str]) -> None:
     """Score a trained generator by the data it was trained on; figures go to its run folder."""
     from gan_lightning import evaluate
     from gan_lightning.build import build_data, load_module
@@ -218,21 +218,22 @@ def evaluate_run(given: dict[str, Any]) -> None:
     refuse(given, ("data", "out"), "belongs to evaluate images=; a run is scored on its own data, in its own folder")
     folder, _ = open_run(given["run"])
     module, checkpoint = load_module(given["run"])
-    cfg = folder.config()
-    if "data.dir" in given:
-        cfg.data.dir = given["data.dir"]
+    for word in of_data:
+        if not word.startswith("data.dir="):
+            raise UserError(f"{word}: a run is scored on the data it was trained on; only data.dir= may have moved")
+    data = build_data(with_options(folder.config(), of_data))
     seed = given.get("seed", 0)
     facts = {
         "run": str(folder.path), "checkpoint": checkpoint.name, "generator_steps": module.generator_steps,
         "images_seen": module.images_seen, "seed": seed,
     }  # fmt: skip
-    yardstick = Yardstick(build_data(cfg), given.get("split", "test"), given.get("n"))
+    yardstick = Yardstick(data, given.get("split", "test"), given.get("n"))
     print(f"{checkpoint}: {module.generator_steps:,} generator steps, {module.images_seen:,} images")
     sources = evaluate.of_module(module, seed)
     evaluate.evaluate(sources, yardstick, facts, folder, given.get("tstr", False), given.get("inception", False))
 
 
-def evaluate_images(given: dict[str, Any]) -> None:
+def evaluate_images(given: dict[str, Any], of_data: list[str]) -> None:
     """Score pictures of any origin; figures go to `out`, or beside the pictures."""
     from gan_lightning import evaluate
     from gan_lightning.build import build_data
@@ -243,15 +244,16 @@ def evaluate_images(given: dict[str, Any]) -> None:
     refuse(given, ("seed",), "belongs to evaluate run=; images= are drawn already")
     if "data" not in given:
         raise UserError(f"data= is missing: which images are the real ones? Allowed: {', '.join(options('data'))}")
-    path = Path(given["images"])
-    overrides = [f"{key}={given[key]}" for key in ("data", "data.dir") if key in given]
-    data = build_data(compose_or_explain(*overrides))
+    path = Path(given["images"]).expanduser().resolve()
+    data = build_data(with_options(compose_or_explain(f"data={given['data']}"), of_data))
     images, labels = read_samples(path, data.image_shape, len(data.class_names))
     yardstick = Yardstick(data, given.get("split", "test"), given.get("n"), available=len(images))
-    out = RunFolder(Path(given.get("out", path.with_name(f"{path.stem}-scores"))))
-    facts = {"images": str(path.resolve())}
+    out = Path(given["out"]) if "out" in given else path.with_name(f"{path.stem}-scores")
+    facts = {"images": str(path)}
     sources = evaluate.of_images(images, labels)
-    evaluate.evaluate(sources, yardstick, facts, out, given.get("tstr", False), given.get("inception", False))
+    evaluate.evaluate(
+        sources, yardstick, facts, RunFolder(out), given.get("tstr", False), given.get("inception", False)
+    )
 
 
 def refuse(given: dict[str, Any], keys: tuple[str, ...], why: str) -> None:
@@ -261,20 +263,33 @@ def refuse(given: dict[str, Any], keys: tuple[str, ...], why: str) -> None:
             raise UserError(f"{key}={given[key]} {why}")
 
 
-def classifier(words: list[str]) -> None:
-    """`classifier data=mnist [data.dir=FOLDER] [out=FOLDER]`: train the reference classifier of a data set."""
-    from gan_lightning.build import build_data
-    from gan_lightning.metrics.extractor import own_folder, train_extractor
+def with_options(cfg: DictConfig, words: list[str]) -> DictConfig:
+    """A configuration with some options changed, and checked."""
+    try:
+        for key, value in split(words):
+            OmegaConf.update(cfg, key, value)
+    except OmegaConfBaseException as error:
+        raise explain(error) from error
+    check(cfg)
+    return cfg
 
-    given = parse(words, {"data": str, "data.dir": str, "out": str}, required=("data",))
-    data = build_data(compose_or_explain(*(f"{key}={given[key]}" for key in ("data", "data.dir") if key in given)))
+
+def classifier(words: list[str]) -> None:
+    """`classifier data=mnist [data.dir=FOLDER] [out=FOLDER]`: the reference classifier of a data set.
+
+    The one that ships, or the cached one, or else one trained now and cached; with `out` always trained and kept there.
+    """
+    from gan_lightning.build import build_data
+    from gan_lightning.metrics.extractor import extractor_for, train_extractor
+
+    of_data = [word for word in words if word.startswith("data.")]
+    given = parse([word for word in words if word not in of_data], {"data": str, "out": str}, required=("data",))
+    data = build_data(with_options(compose_or_explain(f"data={given['data']}"), of_data))
     data.prepare_data()
     data.setup()
-    folder = Path(given["out"]) if "out" in given else own_folder(data)
-    card = train_extractor(data, folder).card
-    print(f"{folder / card['name']}.safetensors")
-    for key, value in card.items():
-        print(f"  {key:<16} {value}")
+    found = train_extractor(data, Path(given["out"])) if "out" in given else extractor_for(data)
+    for key, value in found.card.items():
+        print(f"{key:<16} {value}")
 
 
 def list_choices(words: list[str]) -> None:

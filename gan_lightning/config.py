@@ -133,16 +133,16 @@ def type_hints(target: Any) -> dict[str, Any]:
         return {}
 
 
-def check_value(path: str, value: Any, expected: Any) -> None:
-    """Check one value against a type hint, where the hint says something about plain values."""
+def check_value(path: str, value: Any, expected: Any) -> Any:
+    """The value in the type of a hint, where the hint says something about plain values."""
     try:
         adapter = TypeAdapter(expected, config=ConfigDict(arbitrary_types_allowed=True))
     except PydanticSchemaGenerationError:
-        return
+        return value
     except TypeError:  # a config is refused for hints that carry their own
         adapter = TypeAdapter(expected)
     try:
-        adapter.validate_python(value)
+        return adapter.validate_python(value)
     except ValidationError as error:
         wishes = dict.fromkeys(detail["msg"].removeprefix("Input ") for detail in error.errors())
         raise UserError(f"{path}={value} is not allowed: it {', or it '.join(wishes)}") from error

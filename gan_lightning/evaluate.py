@@ -10,13 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gan_lightning.errors import UserError
+from gan_lightning.data import Batch
 from gan_lightning.images import grid, save_png
 from gan_lightning.metrics.distances import require
 from gan_lightning.metrics.inception import FEATURES as INCEPTION_FEATURES
 from gan_lightning.metrics.inception import Inception, load_inception
-from gan_lightning.metrics.yardstick import BETTER, Measurement, Yardstick
+from gan_lightning.metrics.yardstick import BETTER, Measurement, Yardstick, subset
 from gan_lightning.models import GAN
+from gan_lightning.models.gan import Weights
 from gan_lightning.report.figures import plot_classes
 from gan_lightning.runs import RunFolder
 
@@ -35,32 +36,31 @@ class Source:
 
     Attributes:
         name: of their column in the table: "ema" or "raw" weights, or "samples" of another program.
-        available: how many there are; None for as many as one likes.
         draw: gives so many of them, uint8 (count, C, H, W), always the same; and labels, when they have any.
     """
 
     name: str
-    available: int | None
     draw: Callable[[int], tuple[Tensor, Tensor | None]]
 
 
 def of_module(module: GAN, seed: int) -> list[Source]:
     """A trained generator's averaged weights, when it keeps them, and its raw ones."""
-    kept: list[Any] = ["ema", "raw"] if module.ema_generator is not None else ["raw"]
+    kept: list[Weights] = ["ema", "raw"] if module.ema_generator is not None else ["raw"]
 
-    def source(name: Any) -> Source:
-        return Source(name, None, lambda count: (module.draw(count, seed, name), None))
+    def source(name: Weights) -> Source:
+        return Source(name, lambda count: (module.draw(count, seed, name), None))
 
     return [source(name) for name in kept]
 
 
 def of_images(images: Tensor, labels: Tensor | None) -> list[Source]:
-    """Samples already drawn, the first ones first."""
+    """Samples already drawn: all, or a part drawn by a fixed seed, for files may be sorted by class."""
 
     def draw(count: int) -> tuple[Tensor, Tensor | None]:
-        return images[:count], None if labels is None else labels[:count]
+        chosen = subset(Batch(images, torch.zeros(len(images)) if labels is None else labels), count)
+        return chosen.images, None if labels is None else chosen.labels
 
-    return [Source("samples", len(images), draw)]
+    return [Source("samples", draw)]
 
 
 def evaluate(
@@ -82,7 +82,8 @@ def evaluate(
         inception: also measure the published FID; a string names the weight file.
     """
     started = time.monotonic()
-    refuse_impossible(sources, yardstick, tstr, inception)
+    refuse_impossible(yardstick, tstr, inception)
+    folder.path.mkdir(parents=True, exist_ok=True)
     network = load_inception(inception if isinstance(inception, str) else None) if inception else None
     columns: dict[str, dict[str, float]] = {}
     pictured: tuple[Tensor, Measurement] | None = None
@@ -93,21 +94,15 @@ def evaluate(
         pictured = pictured or (samples, measured)
     assert pictured is not None
     columns["real"] = yardstick.floor() | extra_floor(columns[sources[0].name], yardstick, network)
-    folder.path.mkdir(parents=True, exist_ok=True)
+    print("\n".join([*headline(yardstick), "", *table(columns, yardstick), ""]))
     folder.add_scores(facts | yardstick.describe(columns) | {"seconds": round(time.monotonic() - started, 1)})
     pictures = draw_pictures(*pictured, yardstick, folder.path / "evaluation")
-    print("\n".join([*headline(yardstick), "", *table(columns, yardstick), ""]))
     for what, where in {"scores": folder.scores_file, **pictures}.items():
         print(f"  {what:<16} {where}")
 
 
-def refuse_impossible(sources: list[Source], yardstick: Yardstick, tstr: bool, inception: bool | str) -> None:
+def refuse_impossible(yardstick: Yardstick, tstr: bool, inception: bool | str) -> None:
     """Say before the work starts that it cannot be done."""
-    for source in sources:
-        if source.available is not None and source.available < yardstick.n:
-            raise UserError(
-                f"n={yardstick.n:,}, but there are only {source.available:,} samples; type n={source.available}"
-            )
     if tstr:
         yardstick.require_classes()
     if inception:
@@ -133,10 +128,11 @@ def extra_floor(like: dict[str, float], yardstick: Yardstick, network: Inception
 def headline(yardstick: Yardstick) -> Iterator[str]:
     """Who judges, and what is compared with what."""
     card = yardstick.extractor.card
-    right = f"{card['test_accuracy']:.2%} right, " if card["test_accuracy"] is not None else ""
+    of = "" if yardstick.extractor.knows_classes else " about quarter turns (the images have no classes)"
+    right = f"{card['test_accuracy']:.2%} right{of}, " if card["test_accuracy"] is not None else ""
     yield (
         f"{yardstick.n:,} samples against {yardstick.n:,} {yardstick.split} images of {yardstick.data.short_name}; "
-        "column real: real training images instead"
+        "column real: training images instead"
     )
     yield f"judge {card['name']}: {right}sha256 {card['sha256'][:12]}"
 
@@ -145,9 +141,9 @@ def table(columns: dict[str, dict[str, float]], yardstick: Yardstick) -> Iterato
     """A row for each score, a column for each source, the floor beside them."""
     names = [name for name in BETTER if any(name in scores for scores in columns.values())]
     width = max(len(yardstick.full_name(name)) for name in names)
-    yield f"{'score':<{width}}" + "".join(f"{name:>20}" for name in columns) + "   better"
+    yield f"{'score':<{width}}" + "".join(f"{name:>24}" for name in columns) + "   better"
     for name in names:
-        cells = "".join(f"{cell(scores, name):>20}" for scores in columns.values())
+        cells = "".join(f"{cell(scores, name):>24}" for scores in columns.values())
         yield f"{yardstick.full_name(name):<{width}}{cells}   {BETTER[name]}"
 
 
@@ -160,9 +156,14 @@ def cell(scores: dict[str, float], name: str) -> str:
 
 
 def draw_pictures(samples: Tensor, measured: Measurement, yardstick: Yardstick, folder: Path) -> dict[str, Path]:
-    """Real and fake side by side, the class histogram and the samples most like a training image."""
+    """Real and fake side by side, the class histogram, and suspected copies.
+
+    Those are the samples nearest to a training image in proportion to their distance to the held-out images, each with
+    that training image at its right.
+    """
     files = {"real | samples": folder / "real-and-samples.png"}
-    save_png(side_by_side(grid(yardstick.real.images[:SHOWN]), grid(samples[:SHOWN])), files["real | samples"])
+    real = subset(yardstick.real, min(SHOWN, yardstick.n)).images
+    save_png(side_by_side(grid(real), grid(samples[:SHOWN])), files["real | samples"])
     if measured.modes is not None:
         files["classes"] = folder / "classes.png"
         shares = measured.modes.shares
@@ -170,10 +171,10 @@ def draw_pictures(samples: Tensor, measured: Measurement, yardstick: Yardstick, 
             shares.tolist(), yardstick.data.class_shares().tolist(), yardstick.data.class_names, files["classes"]
         )
     if measured.copies is not None:
-        files["nearest"] = folder / "nearest.png"
+        files["sample | copied?"] = folder / "nearest.png"
         worst = measured.copies.ratio.argsort()[:WORST]
-        pairs = torch.stack([samples[worst], yardstick.splits.train.images[measured.copies.training[worst]]], dim=1)
-        save_png(grid(pairs.flatten(0, 1), columns=8), files["nearest"])
+        pairs = torch.cat([samples[worst], yardstick.splits.train.images[measured.copies.training[worst]]], dim=3)
+        save_png(grid(pairs, columns=6, gap=6), files["sample | copied?"])
     return files
 
 

@@ -1,6 +1,7 @@
 """The run folder: everything a training run leaves, and how to get a generator back out of it."""
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,21 +91,27 @@ class RunFolder:
         write_atomically(self.status_file, json.dumps(status, indent=2).encode())
 
     def scores(self) -> list[dict[str, Any]]:
-        """Every evaluation so far, oldest first."""
-        if not self.scores_file.is_file():
-            return []
-        return [json.loads(line) for line in self.scores_file.read_text().splitlines()]
+        """Every evaluation so far, oldest first; a line that a crash tore is left out."""
+        found = []
+        for line in self.scores_file.read_text().splitlines() if self.scores_file.is_file() else []:
+            with suppress(ValueError):
+                found.append(json.loads(line))
+        return found
+
+    def write_scores(self, lines: list[dict[str, Any]]) -> None:
+        """Replace all evaluations; a number that is none (nan) is a mistake, and refused."""
+        write_atomically(self.scores_file, "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines).encode())
 
     def add_scores(self, line: dict[str, Any]) -> None:
-        """Append an evaluation; a number that is none (nan) is a mistake, and refused."""
-        with self.scores_file.open("a") as file:
-            file.write(json.dumps(line, allow_nan=False) + "\n")
+        """Add an evaluation."""
+        self.write_scores([*self.scores(), line])
 
     def forget_scores_after(self, generator_steps: int) -> None:
         """Drop evaluations of steps after a checkpoint: a crash undid them, and they are now being done again."""
-        kept = [line for line in self.scores() if line.get("generator_steps", 0) <= generator_steps]
-        if len(kept) < len(self.scores()):
-            write_atomically(self.scores_file, "".join(json.dumps(line) + "\n" for line in kept).encode())
+        lines = self.scores()
+        kept = [line for line in lines if line.get("generator_steps", 0) <= generator_steps]
+        if len(kept) < len(lines):
+            self.write_scores(kept)
 
     def config(self) -> DictConfig:
         """The configuration the run was started with."""
@@ -115,7 +122,6 @@ class RunFolder:
 
     def write_config(self, cfg: DictConfig) -> None:
         """Keep the configuration, resolved, so that it says the same whatever the defaults become."""
-        self.config_file.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(self.config_file, OmegaConf.to_yaml(cfg, resolve=True).encode())
 
 

@@ -175,7 +175,7 @@ def test_the_wheel_does_the_same_from_another_folder(tmp_path):
         text=True,
         timeout=300,
     )
-    assert "frechet_mnist_cnn_500 " in scored.stdout, scored.stderr
+    assert "frechet_mnist_5k_mnist_cnn_500 " in scored.stdout, scored.stderr
 
 
 @pytest.mark.parametrize("name", ["data", "models", "callbacks", "loggers", "train"])

@@ -9,13 +9,15 @@ import pytest
 import torch
 from PIL import Image
 
-from gan_lightning import commands
+from gan_lightning import commands, evaluate
 from gan_lightning.build import load_module
+from gan_lightning.config import compose
 from gan_lightning.data import MNIST, Batch, ImageFolder, MNIST5k, StackedMNIST, stacked_mnist
 from gan_lightning.errors import UserError
 from gan_lightning.images import to_float, to_uint8
 from gan_lightning.metrics import classifier, extractor, inception, yardstick
 from gan_lightning.metrics.classifier import Classifier, accuracy, augment, train_classifier
+from gan_lightning.metrics.distances import frechet_distance
 from gan_lightning.metrics.extractor import SHIPPED, Extractor, extractor_for, fingerprint, load_extractor
 from gan_lightning.metrics.samples import read_samples
 from gan_lightning.metrics.yardstick import BETTER, Yardstick
@@ -139,12 +141,12 @@ def dots(images: torch.Tensor) -> set[tuple[int, int]]:
 # Data of the user's own
 
 
-def picture_folder(folder, classes: list[str], each: int = 250):
+def picture_folder(folder, classes: list[str], shape: tuple[int, ...] = (28, 28), each: int = 250) -> ImageFolder:
     random = np.random.default_rng(0)
     for index, name in enumerate(classes):
         (folder / name).mkdir(parents=True, exist_ok=True)
         for number in range(each):
-            pixels = random.integers(0, 100 + 50 * index, (28, 28)).astype(np.uint8)
+            pixels = random.integers(0, 100 + 50 * index, shape).astype(np.uint8)
             Image.fromarray(pixels).save(folder / name / f"{index}-{number}.png")
     return ImageFolder(str(folder), held_out=0.3)
 
@@ -155,9 +157,9 @@ def test_other_images_get_a_classifier_of_their_own_once(tmp_path, classes, monk
     data = picture_folder(tmp_path / "My Pictures", classes)
     caplog.set_level("INFO")
     measured = Yardstick(data)
+    card = measured.extractor.card
     assert "my_pictures has no reference classifier yet: training one" in caplog.text
     assert measured.full_name("frechet") == "frechet_my_pictures_cnn_150"
-    card = measured.extractor.card
     assert (card["task"], card["classes"]) == (("classes", 2) if classes[0] else ("quarter turns", 4))
     floor = measured.floor()
     assert ("class_kl" in floor) == bool(classes[0])
@@ -166,6 +168,25 @@ def test_other_images_get_a_classifier_of_their_own_once(tmp_path, classes, monk
     if not classes[0]:
         with pytest.raises(UserError, match="my_pictures has no classes; leave tstr= out"):
             measured.require_classes()
+
+
+def test_coloured_images_are_measured_in_as_many_features_as_gray_ones(tmp_path, monkeypatch):
+    """150 images of each split are enough for 128 features, and training is the same as without the measuring."""
+    monkeypatch.setattr(extractor, "STEPS", 2)
+    folder = tmp_path / "rgb"
+    picture_folder(folder, ["cats", "dogs"], shape=(32, 32, 3))
+    options = ("data=image_folder", f"data.dir={folder}", "data.held_out=0.3", "network=mlp", "trainer.max_epochs=1")
+    scored = run_on_folder(tmp_path / "scored", *options, "callbacks.evaluation.every_n_epochs=1")
+    silent = run_on_folder(tmp_path / "silent", *options)
+    assert "frechet_rgb_cnn_150_validation" in scored.scores()[0]["scores"]["ema"]
+    for name, value in weights(silent).items():
+        assert torch.equal(value, weights(scored)[name]), name
+
+
+def run_on_folder(path, *options: str) -> RunFolder:
+    cfg = compose(*options, "data.batch_size=50", "precision=32", "logger=csv")
+    train(cfg, RunFolder(path), name="test")
+    return RunFolder(path)
 
 
 # Stacked MNIST
@@ -204,10 +225,11 @@ def test_stacked_mnist_is_scored_by_its_published_protocol(ready, monkeypatch):
 
 
 def test_scores_carry_their_protocol_and_stand_beside_a_cached_floor(measure, monkeypatch):
-    assert measure.full_name("frechet") == "frechet_mnist_cnn_500"
-    assert measure.full_name("pixel_mean") == "pixel_mean_500"
-    assert measure.full_name("tstr_judged") == "tstr_judged_4k"
-    assert Yardstick(measure.data, "validation", 200).full_name("recall") == "recall_mnist_cnn_200_validation"
+    assert measure.full_name("frechet") == "frechet_mnist_5k_mnist_cnn_500"  # the judge is that of other data: named
+    assert measure.full_name("pixel_mean") == "pixel_mean_mnist_5k_500"
+    assert measure.full_name("tstr") == "tstr_mnist_5k_4k"
+    assert measure.full_name("tstr_judged") == "tstr_judged_mnist_5k_mnist_cnn_4k"
+    assert Yardstick(measure.data, "validation", 200).full_name("recall") == "recall_mnist_5k_mnist_cnn_200_validation"
     floor = measure.floor()
     monkeypatch.setattr(Yardstick, "measure", None)
     assert Yardstick(measure.data).floor() == floor
@@ -264,7 +286,7 @@ def test_a_generator_that_returns_training_images_is_found_out(measure, ready):
 def test_an_n_that_cannot_be_scored_is_refused_with_the_remedy(ready):
     with pytest.raises(UserError, match="n=10,000, but mnist_5k holds only 500 test images .* type n=500"):
         Yardstick(ready, n=10_000)
-    with pytest.raises(UserError, match="at least 129 samples and as many test images, got 100: type n=129 or more"):
+    with pytest.raises(UserError, match="at least 129 samples, got n=100; type n=129 or more"):
         Yardstick(ready, n=100)
 
 
@@ -275,6 +297,7 @@ ARRAYS = {
     "uint8": lambda images: images.numpy(),
     "no channel": lambda images: images[:, 0].numpy(),
     "channels last": lambda images: images.permute(0, 2, 3, 1).numpy(),
+    "uint16": lambda images: images.numpy().astype(">u2"),
     "int64": lambda images: images.long().numpy(),
     "floats": lambda images: to_float(images).numpy(),
 }
@@ -307,12 +330,17 @@ BAD_ARRAYS = {
         "from 0.5 to 0.5.*: for floats from 0 to 1 save 2",
     ),
     "too large": (an_array(4, 28, 28, value=256, kind=int), "numbers from 256 to 256; floats from -1 to 1"),
+    "bool": (an_array(4, 28, 28, kind=bool), "numbers of type bool; whole numbers or floats"),
+    "empty": (an_array(0, 28, 28), "n at least 1"),
     "no images": ({"pictures": np.zeros(3)}, "holds pictures, not `images`"),
     "no such class": (
         an_array(3, 28, 28) | {"labels": np.array([0, 10, 3])},
         "labels from 0 to 10; 0 to 9 are allowed",
     ),
-    "labels": (an_array(4, 28, 28) | {"labels": np.zeros(3)}, r"4 images but labels of shape \(3,\)"),
+    "labels": (
+        an_array(4, 28, 28) | {"labels": np.zeros(3)},
+        "of shape .3,. and type float64; one whole",
+    ),
 }
 
 
@@ -354,19 +382,22 @@ def a_run(trained) -> RunFolder:
 
 
 def table_rows(text: str) -> dict[str, list[str]]:
-    return {line.split()[0]: line.split() for line in text.splitlines() if re.match(r"\w+_500|\w+_4k|score ", line)}
+    return {line.split()[0]: line.split() for line in text.splitlines() if re.match(r"\w+_500 |\w+_4k |score ", line)}
 
 
 def test_evaluate_a_run(a_run, capsys):
     commands.evaluate([f"run={a_run.path}"])
     rows = table_rows(capsys.readouterr().out)
     assert rows["score"] == ["score", "ema", "raw", "real", "better"]
-    assert rows["frechet_mnist_cnn_500"][-1] == "lower"
+    assert rows["frechet_mnist_5k_mnist_cnn_500"][-1] == "lower"
     line = a_run.scores()[-1]
     assert (line["data"], line["split"], line["n"], line["generator_steps"]) == ("mnist_5k", "test", 500, 2)
     assert line["extractor"]["sha256"] == load_extractor(SHIPPED, "mnist_cnn").sha256
     assert line["scores"]["ema"].keys() == line["scores"]["real"].keys()
-    assert line["scores"]["ema"]["frechet_mnist_cnn_500"] > 10 * line["scores"]["real"]["frechet_mnist_cnn_500"]
+    assert (
+        line["scores"]["ema"]["frechet_mnist_5k_mnist_cnn_500"]
+        > 10 * line["scores"]["real"]["frechet_mnist_5k_mnist_cnn_500"]
+    )
     for name in ("real-and-samples", "classes", "nearest"):
         assert Image.open(a_run.path / "evaluation" / f"{name}.png").size[0] > 100
 
@@ -391,10 +422,12 @@ def test_train_on_synthetic_stands_beside_its_real_twin(ready, tmp_path, monkeyp
     np.savez(tmp_path / "y.npz", images=ready.training.images.numpy())
     commands.evaluate([f"images={tmp_path / 'x.npz'}", "data=mnist_5k", "tstr=true"])
     scores = RunFolder(tmp_path / "x-scores").scores()[0]["scores"]
-    assert 0.5 < scores["samples"]["tstr_4k"] == scores["real"]["tstr_4k"]
+    assert 0.5 < scores["samples"]["tstr_mnist_5k_4k"] == scores["real"]["tstr_mnist_5k_4k"]
     commands.evaluate([f"images={tmp_path / 'y.npz'}", "data=mnist_5k", "tstr=true"])
     judged = RunFolder(tmp_path / "y-scores").scores()[0]["scores"]["samples"]
-    assert "tstr_4k" not in judged and judged["tstr_judged_4k"] == pytest.approx(scores["real"]["tstr_4k"], abs=0.1)
+    assert "tstr_mnist_5k_4k" not in judged and judged["tstr_judged_mnist_5k_mnist_cnn_4k"] == pytest.approx(
+        scores["real"]["tstr_mnist_5k_4k"], abs=0.1
+    )
 
 
 MISTAKES = {
@@ -422,6 +455,19 @@ def test_more_samples_than_there_are_cannot_be_scored(ready, tmp_path):
     np.savez(tmp_path / "x.npz", images=ready.splits.test.images[:300].numpy())
     with pytest.raises(UserError, match="n=400, but there are only 300 samples; type n=300"):
         commands.evaluate([f"images={tmp_path / 'x.npz'}", "data=mnist_5k", "n=400"])
+    np.savez(tmp_path / "x.npz", images=ready.splits.test.images[:100].numpy())
+    for words in ([], ["n=100"], ["n=129"]):
+        with pytest.raises(UserError, match="at least 129 .* there are 500 test images of mnist_5k and 100 samples"):
+            commands.evaluate([f"images={tmp_path / 'x.npz'}", "data=mnist_5k", *words])
+
+
+def test_a_part_of_sorted_samples_is_drawn_at_random(ready, tmp_path):
+    """As a conditional generator's file is sorted: its first 200 of 500 would be of four classes."""
+    order = ready.splits.test.labels.argsort()
+    np.savez(tmp_path / "x.npz", images=ready.splits.test.images[order].numpy())
+    commands.evaluate([f"images={tmp_path / 'x.npz'}", "data=mnist_5k", "n=200.0"])
+    (line,) = RunFolder(tmp_path / "x-scores").scores()
+    assert line["scores"]["samples"]["missing_classes_mnist_5k_mnist_cnn_200"] == 0
 
 
 def test_a_generator_of_nans_is_refused(a_run, ready, monkeypatch):
@@ -435,13 +481,45 @@ def test_a_generator_of_nans_is_refused(a_run, ready, monkeypatch):
 # Inception
 
 
+def no_network(*unused: object, **more: object) -> None:
+    raise OSError("no network")
+
+
+class Stub:
+    """As Inception: it reads 2 features, the first of them the image's brightness."""
+
+    sha256 = "0"
+    name = "inception"
+
+    def read(self, images):
+        pixels = to_float(images).flatten(1)
+        return extractor.Features(torch.stack([pixels.mean(1), pixels[:, 400]], dim=1), pixels[:, :0])
+
+
+def test_inception_figures_stand_beside_their_floor(a_run, ready, monkeypatch):
+    monkeypatch.setattr(evaluate, "load_inception", lambda file: Stub())
+    monkeypatch.setattr(evaluate, "INCEPTION_FEATURES", 2)
+    commands.evaluate([f"run={a_run.path}", "inception=true"])
+    scores = a_run.scores()[-1]["scores"]
+    measured = Yardstick(ready)
+    expected = frechet_distance(
+        *(Stub().read(part).features for part in (measured.real.images, load_module(str(a_run.path))[0].draw(500)))
+    )
+    assert scores["ema"]["frechet_inception_mnist_5k_500"] == pytest.approx(expected)
+    assert 0 < scores["real"]["frechet_inception_mnist_5k_500"] < 0.1 * expected
+
+
 def test_inception_needs_its_package_and_the_right_weights(tmp_path, monkeypatch):
     pytest.importorskip("torch_fidelity")
     (tmp_path / "weights.pth").write_bytes(b"other weights")
     with pytest.raises(UserError, match="has SHA-256 .* not 6726825d"):
         inception.load_inception(str(tmp_path / "weights.pth"))
-    with pytest.raises(UserError, match="could not be fetched .* type inception=FILE"):
+    with pytest.raises(UserError, match="missing.pth is no file; fetch https"):
         inception.load_inception(str(tmp_path / "missing.pth"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", no_network)
+    with pytest.raises(UserError, match="could not be fetched .*no network.* type inception=FILE"):
+        inception.load_inception()
     monkeypatch.setitem(__import__("sys").modules, "torch_fidelity.feature_extractor_inceptionv3", None)
     with pytest.raises(UserError, match="needs the package torch-fidelity: pip install torch-fidelity"):
         inception.load_inception()
@@ -484,7 +562,7 @@ def test_scoring_does_not_change_training(tmp_path):
     lines = scored.scores()
     assert [line["generator_steps"] for line in lines] == [8, 16, 24]
     assert {line["split"] for line in lines} == {"validation"}
-    name = "frechet_mnist_cnn_200_validation"
+    name = "frechet_mnist_5k_mnist_cnn_200_validation"
     table = scored.metrics.read_text().splitlines()
     assert {name, f"{name}_real"} <= set(table[0].split(","))
     best = torch.load(scored.best, weights_only=True)
@@ -502,8 +580,38 @@ def test_a_resumed_run_remembers_its_best_and_forgets_what_a_crash_undid(tmp_pat
     assert [line["scores"] for line in folder.scores()] == [line["scores"] for line in whole.scores()]
     for name in ("best", "last"):
         states = [torch.load(at.checkpoints / f"{name}.ckpt", weights_only=True) for at in (whole, folder)]
-        assert states[0]["callbacks"]["Evaluation"] == states[1]["callbacks"]["Evaluation"]
         assert states[0]["counters"] == states[1]["counters"]
+
+
+def test_the_best_is_that_of_the_whole_run_and_of_one_protocol(tmp_path):
+    """A budget that ends with an epoch saves last.ckpt before the epoch is scored; the score still counts."""
+    every = (*SCORED, "callbacks.evaluation.every_n_epochs=1")
+    folder = run(tmp_path, *every, "max_generator_steps=8")
+    lines = folder.scores()
+    lines[0]["scores"]["ema"]["frechet_mnist_5k_mnist_cnn_200_validation"] = 0.0  # never to be beaten
+    folder.write_scores(lines)
+    train(composed(*every, "max_generator_steps=16"), folder, name="test", checkpoint=folder.last)
+    assert torch.load(folder.best, weights_only=True)["counters"]["generator_steps"] == 8
+    other = composed(*every, "max_generator_steps=24", "callbacks.evaluation.score=coverage")
+    train(other, folder, name="test", checkpoint=folder.last)
+    assert [line["generator_steps"] for line in folder.scores()] == [8, 16, 24]
+    assert folder.scores_plot.is_file()
+
+
+def test_a_torn_line_of_scores_is_left_out(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.add_scores({"generator_steps": 1})
+    with folder.scores_file.open("a") as file:
+        file.write('{"generator_steps": 2, "sco')
+    folder.add_scores({"generator_steps": 3})
+    assert folder.scores() == [{"generator_steps": 1}, {"generator_steps": 3}]
+
+
+def test_a_damaged_cache_is_computed_again(measure, cache_folder):
+    floor = measure.floor()
+    for file in (cache_folder / "scores").iterdir():
+        file.write_bytes(file.read_bytes()[:10])
+    assert Yardstick(measure.data).floor() == floor
 
 
 def test_an_evaluation_that_cannot_be_is_refused_before_training(tmp_path):
@@ -527,8 +635,12 @@ def test_the_readme_explains_every_score():
 
 def test_classifier_command_trains_and_writes_a_card(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(extractor, "STEPS", 3)
-    commands.classifier(["data=mnist_5k", f"out={tmp_path}"])
+    commands.classifier(["data=mnist_5k", f"out={tmp_path}", "data.test_images=400"])
     card = json.loads((tmp_path / "mnist_5k_cnn.json").read_text())
+    assert card["test_images"] == 400
+    commands.classifier(["data=mnist_5k"])
+    assert load_extractor(SHIPPED, "mnist_cnn").sha256 in capsys.readouterr().out
+    commands.classifier(["data=mnist_5k", f"out={tmp_path}", "data.test_images=400"])
     assert isinstance(load_extractor(tmp_path, "mnist_5k_cnn"), Extractor)
     assert isinstance(load_extractor(tmp_path, "mnist_5k_cnn").classifier, Classifier)
     assert card["sha256"] in capsys.readouterr().out

@@ -1,6 +1,6 @@
 import logging
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import NonNegativeInt, PositiveInt
 from pytorch_lightning import Callback, Trainer
@@ -21,9 +21,9 @@ Decisive = Literal["frechet", "kernel", "classifier_score", "precision", "recall
 class Evaluation(Callback):
     """Scores samples of the averaged generator against validation images every few epochs; keeps `best.ckpt`.
 
-    Every score goes to all loggers and scores.jsonl, what real training images score beside it. Samples come from
-    noise of their own seed and the test images are left alone, so that watching changes neither training nor the
-    final figures.
+    Every score goes to all loggers and scores.jsonl, beside it what real images score. Samples come from noise of
+    their own seed and are not compared with test images, so that watching changes neither training nor what the final
+    figures mean. Its time counts towards trainer.max_time.
 
     Args:
         every_n_epochs: None never scores.
@@ -47,22 +47,34 @@ class Evaluation(Callback):
         self.yardstick: Yardstick | None = None
 
     def on_fit_start(self, trainer: Trainer, module: GAN) -> None:  # type: ignore[override]
-        """Read the real images, and refuse an n they cannot match, before training starts."""
+        """Refuse what cannot be scored, then measure the real images, before training starts."""
         if self.every_n_epochs is None or not trainer.is_global_zero:
             return
         data: ImageData = trainer.datamodule  # type: ignore[attr-defined]
-        self.yardstick = Yardstick(data, "validation", self.n)
-        self.floor = self.yardstick.floor()
-        if self.score not in self.floor:
+        if self.score == "classifier_score" and len(data.class_names) < 2:
             raise UserError(
-                f"callbacks.evaluation.score={self.score} needs classes, which {data.short_name} has not; "
+                f"callbacks.evaluation.score=classifier_score needs classes, which {data.short_name} has not; "
                 "type callbacks.evaluation.score=frechet"
             )
+        self.yardstick = Yardstick(data, "validation", self.n)
+        self.floor = self.yardstick.floor()
 
     def on_train_start(self, trainer: Trainer, module: GAN) -> None:  # type: ignore[override]
-        """Forget scores of steps that a crash undid."""
-        if trainer.is_global_zero:
-            RunFolder(Path(trainer.default_root_dir)).forget_scores_after(module.generator_steps)
+        """Forget scores of steps that a crash undid; the best of the others, by the same protocol, is to be beaten."""
+        if not trainer.is_global_zero:
+            return
+        folder = RunFolder(Path(trainer.default_root_dir))
+        folder.forget_scores_after(module.generator_steps)
+        if self.yardstick is not None:
+            name = self.yardstick.full_name(self.score)
+            earlier = [column[name] for line in folder.scores() if line.get("during_training")
+                       for kind, column in line["scores"].items() if kind != "real" and name in column]  # fmt: skip
+            self.best = (min if self.lower_is_better else max)(earlier, default=None)
+
+    @property
+    def lower_is_better(self) -> bool:
+        """Which way the deciding score points."""
+        return BETTER[self.score] == "lower"
 
     def on_train_epoch_end(self, trainer: Trainer, module: GAN) -> None:  # type: ignore[override]
         """Score a whole epoch when it is due; Lightning calls this before `Checkpoints`, which keeps the best score."""
@@ -82,12 +94,12 @@ class Evaluation(Callback):
         place = {"images_seen": module.images_seen, "epoch": trainer.current_epoch}
         for logger in trainer.loggers:
             logger.log_metrics(row | place, step=module.generator_steps)
-        facts = {"checkpoint": None, "generator_steps": module.generator_steps, "images_seen": module.images_seen,
-                 "seed": self.seed}  # fmt: skip
+        facts = {"during_training": True, "generator_steps": module.generator_steps,
+                 "images_seen": module.images_seen, "seed": self.seed}  # fmt: skip
         columns = {"ema" if module.ema_generator is not None else "raw": scores, "real": self.floor}
         RunFolder(Path(trainer.default_root_dir)).add_scores(facts | self.yardstick.describe(columns))
         value = scores[self.score]
-        is_best = self.best is None or (value < self.best if BETTER[self.score] == "lower" else value > self.best)
+        is_best = self.best is None or (value < self.best if self.lower_is_better else value > self.best)
         if is_best:
             self.best = value
         log.info(
@@ -97,10 +109,7 @@ class Evaluation(Callback):
         )  # fmt: skip
         return is_best
 
-    def state_dict(self) -> dict[str, Any]:
-        """The best score so far, kept in checkpoints."""
-        return {"best": self.best}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from it."""
-        self.best = state_dict["best"]
+    def on_train_end(self, trainer: Trainer, module: GAN) -> None:  # type: ignore[override]
+        """Say so when the run ended before an epoch was due."""
+        if self.yardstick is not None and self.best is None:
+            log.info("no epoch was scored: the run ended before callbacks.evaluation.every_n_epochs of them were over")

@@ -36,7 +36,8 @@ def checksum(content: bytes) -> str:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """All of the content appears under its name, or nothing does."""
+    """All of the content appears under its name, or nothing does; its folder is made when it is missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         part.write_bytes(content)

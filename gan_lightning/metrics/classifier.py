@@ -83,7 +83,7 @@ def train_classifier(
         bfloat16: compute in bfloat16 where safe.
     """
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would reach a GPU's, which is not forked
         classifier = Classifier(training.images.shape[1], classes)
     random = torch.Generator().manual_seed(seed)
     loader = BatchLoader(training, min(BATCH_SIZE, len(training.images)), seed)

@@ -68,14 +68,13 @@ def kernel_distance(real: Tensor, fake: Tensor, subsets: int = 10, seed: int = 0
     count = min(len(real), len(fake))
     require(count, 2 * subsets, f"the kernel distance in {subsets} subsets")
     size = count // subsets
-    parts = (shuffled(features, seed).double().split(size) for features in (real, fake))
+    random = torch.Generator().manual_seed(seed)
+    # each in an order of its own: sets sorted by class would otherwise be compared class by class
+    parts = [
+        features[torch.randperm(len(features), generator=random)].double().split(size) for features in (real, fake)
+    ]
     values = torch.stack([unbiased_mmd(x, y) for x, y, _ in zip(*parts, range(subsets), strict=False)])
     return Estimate(values.mean().item(), (values.std() / subsets**0.5).item() if subsets > 1 else float("nan"))
-
-
-def shuffled(features: Tensor, seed: int) -> Tensor:
-    """The rows in an order drawn from `seed`."""
-    return features[torch.randperm(len(features), generator=torch.Generator().manual_seed(seed))]
 
 
 def unbiased_mmd(x: Tensor, y: Tensor) -> Tensor:

@@ -132,6 +132,7 @@ def train_extractor(data: ImageData, folder: Path) -> Extractor:
     (Gidaris et al. 2018, arXiv:1803.07728): features to measure distances in, and no judge of classes.
     """
     assert data.splits is not None, "call setup() first"
+    folder.mkdir(parents=True, exist_ok=True)
     knows_classes = len(data.class_names) > 1
     parts = data.splits if knows_classes else [turned(part) for part in data.splits]
     training, _, test = parts
@@ -153,7 +154,6 @@ def train_extractor(data: ImageData, folder: Path) -> Extractor:
         "gan_lightning": __version__,
         "torch": torch.__version__,
     }
-    folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / f"{name}.safetensors", content)
     write_atomically(folder / f"{name}.json", (json.dumps(card, indent=2) + "\n").encode())
     return load_extractor(folder, name)

@@ -54,6 +54,8 @@ def load_inception(weights: str | None = None) -> Inception:
         raise UserError(
             "inception= needs the package torch-fidelity: pip install torch-fidelity; the other scores need nothing"
         ) from error
+    if weights is not None and not Path(weights).is_file():
+        raise UserError(f"inception={weights} is no file; fetch {URL_INCEPTION_V3}, or leave inception= out")
     file = Path(weights) if weights else Path(torch.hub.get_dir()) / "checkpoints" / URL_INCEPTION_V3.split("/")[-1]
     try:
         if weights is None and not file.is_file():

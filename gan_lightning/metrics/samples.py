@@ -11,6 +11,8 @@ from gan_lightning.data.image_folder import decode, find_images, read_header
 from gan_lightning.errors import UserError
 from gan_lightning.images import ImageShape, to_uint8
 
+ROUNDING = 1e-3  # by which floats may miss their range
+
 
 def read_samples(source: Path, shape: ImageShape, classes: int) -> tuple[Tensor, Tensor | None]:
     """Images uint8 (n, C, H, W) of a given shape, and labels (n,) in 0..classes - 1 when an .npz file holds them.
@@ -36,14 +38,23 @@ def read_samples(source: Path, shape: ImageShape, classes: int) -> tuple[Tensor,
             "numpy.savez_compressed(FILE, images=array)"
         )
     images = eight_bits(in_order(arrays["images"], shape, source), source)
-    labels = torch.from_numpy(arrays["labels"]).long() if "labels" in arrays else None
-    if labels is not None and labels.shape != (len(images),):
-        raise UserError(f"images={source} holds {len(images):,} images but labels of shape {tuple(labels.shape)}")
-    if labels is not None and not ((labels >= 0) & (labels < classes)).all():
+    return images, read_labels(arrays["labels"], len(images), classes, source) if "labels" in arrays else None
+
+
+def read_labels(labels: np.ndarray, count: int, classes: int, source: Path) -> Tensor | None:
+    """Labels as int64 (n,); None for data without classes."""
+    if classes < 2:
+        return None
+    if labels.shape != (count,) or not np.issubdtype(labels.dtype, np.integer):
+        raise UserError(
+            f"images={source} holds {count:,} images but labels of shape {labels.shape} and type {labels.dtype}; "
+            "one whole number for each image is allowed"
+        )
+    if labels.min() < 0 or labels.max() >= classes:
         raise UserError(
             f"images={source} holds labels from {labels.min()} to {labels.max()}; 0 to {classes - 1} are allowed"
         )
-    return images, labels
+    return torch.from_numpy(labels.astype(np.int64))
 
 
 def read_pictures(folder: Path, shape: ImageShape) -> Tensor:
@@ -56,33 +67,34 @@ def read_pictures(folder: Path, shape: ImageShape) -> Tensor:
     return torch.from_numpy(np.stack([decode(file, shape) for file in files]))
 
 
-def in_order(images: np.ndarray, shape: ImageShape, source: Path) -> Tensor:
+def in_order(images: np.ndarray, shape: ImageShape, source: Path) -> np.ndarray:
     """An array as (n, C, H, W)."""
     got = images.shape
     if images.ndim == 3:
         images = images[:, None]
     elif images.ndim == 4 and got[1:] != shape and got[1:] == (*shape[1:], shape[0]):
         images = images.transpose(0, 3, 1, 2)
-    if images.ndim != 4 or images.shape[1:] != shape:
+    if images.ndim != 4 or images.shape[1:] != shape or not len(images):
         raise UserError(
             f"images={source} holds an array of shape {got}; the real images are {shape} (C, H, W), so (n, C, H, W), "
-            "(n, H, W, C) or, when gray, (n, H, W) is allowed"
+            "(n, H, W, C) or, when gray, (n, H, W) is allowed, n at least 1"
         )
-    return torch.from_numpy(np.ascontiguousarray(images))
+    return images
 
 
-def eight_bits(images: Tensor, source: Path) -> Tensor:
+def eight_bits(images: np.ndarray, source: Path) -> Tensor:
     """Whole numbers 0..255 or floats in [-1, 1] as uint8."""
-    if images.dtype == torch.uint8:
-        return images
-    if not images.isfinite().all():
-        count = int((~images.isfinite()).flatten(1).any(1).sum())
+    whole, real = np.issubdtype(images.dtype, np.integer), np.issubdtype(images.dtype, np.floating)
+    if not (whole or real):
+        raise UserError(f"images={source} holds numbers of type {images.dtype}; whole numbers or floats are allowed")
+    if real and not np.isfinite(images).all():
+        count = int((~np.isfinite(images)).any((1, 2, 3)).sum())
         raise UserError(f"images={source}: {count:,} of {len(images):,} images hold numbers that are not finite (NaN)")
-    low, high = images.min().item(), images.max().item()
-    if not images.is_floating_point() and 0 <= low <= high <= 255:
-        return images.to(torch.uint8)
-    if images.is_floating_point() and -1 <= low < 0 and high <= 1:
-        return to_uint8(images)
+    low, high = images.min(), images.max()
+    if whole and low >= 0 and high <= 255:
+        return torch.from_numpy(np.ascontiguousarray(images, np.uint8))
+    if real and -1 - ROUNDING <= low < 0 and high <= 1 + ROUNDING:
+        return to_uint8(torch.from_numpy(np.ascontiguousarray(images, np.float32)))
     raise UserError(
         f"images={source} holds numbers from {low:g} to {high:g}; floats from -1 to 1 (0 is mid-gray) or whole numbers "
         "from 0 to 255 are allowed: for floats from 0 to 1 save 2 * images - 1"

@@ -1,20 +1,23 @@
 """The protocol of an evaluation: which real images, which extractor, how many samples, and every score of them."""
 
+import functools
 import hashlib
 import json
 import logging
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
 from gan_lightning.build import native_bfloat16
 from gan_lightning.data import Batch, ImageData
-from gan_lightning.data.cache import cache_folder, locked, write_atomically
+from gan_lightning.data.cache import cache_folder, write_atomically
 from gan_lightning.data.datamodule import SPLIT_SEED
 from gan_lightning.errors import UserError
 from gan_lightning.images import to_float
@@ -55,7 +58,7 @@ BETTER = {
 }
 """Every score, in the order of the table, and which way is better; NAME_error is the standard error of NAME."""
 
-OF_PIXELS = ("memorised", "pixel", "tstr", "frechet_inception")  # not measured with the reference classifier
+UNJUDGED = ("memorised", "pixel", "tstr", "frechet_inception")  # measured without the reference classifier
 
 
 class Measurement(NamedTuple):
@@ -70,7 +73,7 @@ class Yardstick:
     """n real images of a split that no generator is trained on, and all that samples are compared with.
 
     Distances compare n samples with these n images. Memorisation compares training images with validation images,
-    which were drawn from one set. The floor is what real training images score.
+    which were drawn from one set. The floor is what real training images score; of memorisation, what test images do.
 
     Args:
         data: the data set; it is fetched and read.
@@ -96,34 +99,66 @@ class Yardstick:
         limit = sys.maxsize if available is None else available
         self.n = min(len(part.images), len(self.splits.train.images), data.evaluation_images, limit) if n is None else n
         self.tstr_images = min(len(self.splits.train.images), limit)
-        self.refuse_few(min(len(part.images), len(self.splits.train.images)))
+        self.refuse_few(min(len(part.images), len(self.splits.train.images)), limit)
         self.identity = [fingerprint(part) for part in self.splits]
-        self.extractor: Extractor = extractor_for(data)
+        self.part = part
         self.real = subset(part, self.n)
-        self.features = self.real_features(self.extractor)
 
-    def refuse_few(self, available: int) -> None:
-        """Refuse an n that the split cannot match, or that no covariance can be estimated from."""
-        least = FEATURES * self.data.image_shape[0] + 1
-        if self.n > available:
+    @functools.cached_property
+    def extractor(self) -> Extractor:
+        """The reference classifier, trained now when the data have none: after all that may be refused."""
+        return extractor_for(self.data)
+
+    @functools.cached_property
+    def features(self) -> Tensor:
+        """Of the real images."""
+        return self.real_features(self.extractor)
+
+    @property
+    def asks_for_copies(self) -> bool:
+        """Whether memorisation can be told: held-out images to compare with, and n test images for its floor."""
+        return len(self.splits.validation.images) > 0 and len(self.splits.test.images) >= self.n
+
+    def refuse_few(self, real: int, samples: int) -> None:
+        """Refuse an n that there are not enough images for, or that no covariance can be estimated from."""
+        gray_judge = self.data.reference is not None
+        least = FEATURES * (self.data.image_shape[0] if gray_judge else 1) + 1
+        name, most = self.data.short_name, min(real, samples)
+        if most < least:
             raise UserError(
-                f"n={self.n:,}, but {self.data.short_name} holds only {available:,} {self.split} images to compare "
-                f"with, and as many training images for the floor; type n={available}"
+                f"scores need at least {least} samples and as many {self.split} images; there are {real:,} "
+                f"{self.split} images of {name}"
+                + (f" and {samples:,} samples" if samples < sys.maxsize else "")
+                + "; bring more, or hold out more (data.held_out= or data.validation_images=)"
+            )
+        if self.n > samples:
+            raise UserError(f"n={self.n:,}, but there are only {samples:,} samples; type n={most}")
+        if self.n > real:
+            raise UserError(
+                f"n={self.n:,}, but {name} holds only {real:,} {self.split} images to compare with, "
+                f"and as many training images for the floor; type n={most}"
             )
         if self.n < least:
-            more = f"type n={least} or more" if available >= least else "bring more images"
-            raise UserError(
-                f"scores need at least {least} samples and as many {self.split} images, got {self.n}: {more}"
-            )
+            raise UserError(f"scores need at least {least} samples, got n={self.n}; type n={least} or more")
 
     # Names
 
     def full_name(self, score: str) -> str:
-        """The score's name with its protocol: frechet_mnist_cnn_10k, frechet_mnist_cnn_2k_validation."""
+        """The score's name with its protocol: frechet_mnist_cnn_10k, frechet_mnist_cnn_2k_validation.
+
+        That is the data (and the judge, where it is that of other data), the samples, and the split but the test split.
+        """
+        own, data = f"{self.data.short_name}_cnn", self.data.short_name
         n = self.tstr_images if score.startswith("tstr") else self.n
+        unjudged = score.startswith(UNJUDGED) and score != "tstr_judged"
+        judged = data if unjudged else own if self.judge == own else f"{data}_{self.judge}"
         count = f"{n // 1000}k" if n % 1000 == 0 else str(n)
-        extractor = [] if score.startswith(OF_PIXELS) else [self.extractor.name]
-        return "_".join([score, *extractor, count, *([self.split] if self.split != "test" else [])])
+        return "_".join([score, judged, count, *([self.split] if self.split != "test" else [])])
+
+    @property
+    def judge(self) -> str:
+        """The extractor's name."""
+        return self.data.reference or f"{self.data.short_name}_cnn"
 
     def describe(self, columns: dict[str, Scores]) -> dict[str, Any]:
         """An evaluation's line of scores.jsonl: the protocol, and each column's scores by their full names."""
@@ -164,7 +199,7 @@ class Yardstick:
                 "missing_classes": modes.missing,
                 "class_kl": modes.kl,
             }
-        if len(self.splits.validation.images):
+        if self.asks_for_copies:
             asked = samples if copies_of is None else copies_of
             known, held_out = (part.images.flatten(1) for part in (self.splits.train, self.splits.validation))
             copies = memorisation(asked.flatten(1), known, held_out)
@@ -181,7 +216,7 @@ class Yardstick:
         return self.cached("floor", compute)
 
     def train_on_synthetic(self, samples: Tensor, labels: Tensor | None) -> Scores:
-        """Accuracy on the real split of a classifier trained on samples (Ravuri & Vinyals 2019, arXiv:1905.10887).
+        """Accuracy on the whole split of a classifier trained on samples (Ravuri & Vinyals 2019, arXiv:1905.10887).
 
         Samples without labels are labelled by the judge, which knows real images: that is a milder test, and named
         otherwise.
@@ -204,11 +239,11 @@ class Yardstick:
         return self.cached(what, lambda: {"accuracy": self.train_and_test(real)})["accuracy"]
 
     def train_and_test(self, training: Batch) -> float:
-        """Train a classifier by the fixed recipe; its accuracy on the real split."""
+        """Train a classifier by the fixed recipe; its accuracy on the whole split."""
         bfloat16 = native_bfloat16("cpu")
         classes = len(self.data.class_names)
         classifier = train_classifier(training, classes, steps=TSTR_STEPS, mirror=self.data.mirrored, bfloat16=bfloat16)
-        return accuracy(classifier, self.real)
+        return accuracy(classifier, self.part)
 
     def inception_distance(self, inception: Inception, samples: Tensor) -> float:
         """Frechet distance in Inception's 2048 features."""
@@ -222,7 +257,7 @@ class Yardstick:
 
     def require_classes(self) -> None:
         """Refuse what cannot be told of images without classes."""
-        if not self.extractor.knows_classes:
+        if len(self.data.class_names) < 2:
             raise UserError(f"tstr= trains a classifier, and {self.data.short_name} has no classes; leave tstr= out")
 
     # Cache
@@ -230,24 +265,34 @@ class Yardstick:
     def real_features(self, extractor: Extractor | Inception) -> Tensor:
         """Features of the real images, computed once for each data set and extractor."""
         file = self.cache_file(f"features-{extractor.sha256}", ".safetensors")
-        with locked(file.parent):
-            if not file.is_file():
-                write_atomically(file, save({"features": extractor.read(self.real.images).features}))
-        return load(file.read_bytes())["features"]
+        with suppress(OSError, SafetensorError):  # missing or damaged: computed again
+            return load(file.read_bytes())["features"]
+        features = extractor.read(self.real.images).features
+        keep(file, save({"features": features}))
+        return features
 
     def cached(self, what: str, compute: Callable[[], Scores]) -> Scores:
-        """Figures of real data from the cache, else computed and kept."""
+        """Figures of real data from the cache, else computed and kept; two processes at once do it twice."""
         file = self.cache_file(f"{what}-{self.extractor.sha256}", ".json")
-        with locked(file.parent):
-            if not file.is_file():
-                log.info("measuring real images by the same protocol (%s): once, then cached", what)
-                write_atomically(file, json.dumps(compute()).encode())
-        return json.loads(file.read_text())
+        with suppress(OSError, ValueError):
+            return json.loads(file.read_text())
+        log.info("measuring real images by the same protocol (%s): once, then cached", what)
+        figures = compute()
+        keep(file, json.dumps(figures).encode())
+        return figures
 
     def cache_file(self, what: str, suffix: str) -> Path:
         """Its name stands for everything a cached figure depends on."""
         parts = [str(VERSION), what, self.split, str(self.n), *self.identity]
         return cache_folder() / "scores" / f"{hashlib.sha256(' '.join(parts).encode()).hexdigest()[:32]}{suffix}"
+
+
+def keep(file: Path, content: bytes) -> None:
+    """Write to the cache; a cache that cannot be written to costs time, not the result."""
+    try:
+        write_atomically(file, content)
+    except OSError as error:
+        log.warning("%s cannot be written (%s); type GAN_LIGHTNING_CACHE=FOLDER before the command", file, error)
 
 
 def subset(part: Batch, n: int) -> Batch:

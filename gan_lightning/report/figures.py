@@ -56,9 +56,10 @@ SCORE_PANELS = {"frechet": ["frechet"], "nearest neighbours": ["precision", "rec
 
 def plot_scores(lines: list[dict[str, Any]], out: Path) -> None:
     """Draw the scores taken during training against generator steps, dashed what real images score; nothing of none."""
-    lines = [line for line in lines if line["split"] == "validation"]
+    lines = [line for line in lines if line.get("during_training")]
     if not lines:
         return
+    lines = [line for line in lines if line["n"] == lines[-1]["n"]]
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -80,12 +81,12 @@ def plot_scores(lines: list[dict[str, Any]], out: Path) -> None:
 def with_floor(line: dict[str, Any], score: str) -> tuple[float, float]:
     """A score of a line of scores.jsonl and what real images score."""
     (column,) = (name for name in line["scores"] if name != "real")
-    (name,) = (name for name in line["scores"]["real"] if name.startswith(f"{score}_"))
+    (name,) = (name for name in line["scores"]["real"] if name.startswith(f"{score}_{line['data']}_"))
     return line["scores"][column][name], line["scores"]["real"][name]
 
 
 def plot_classes(shares: list[float], target: list[float], names: list[str], out: Path) -> None:
-    """Bars of the share of each class that the judge sees, and a line where each should end."""
+    """Bars of the share of each class that the judge sees, and a line where each would end for a perfect generator."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -93,7 +94,7 @@ def plot_classes(shares: list[float], target: list[float], names: list[str], out
     axes = figure.subplots()
     places = range(len(names))
     axes.bar(places, shares, label="samples")
-    axes.step(places, target, "k", where="mid", linewidth=1, label="training images")
+    axes.step(places, target, "k", where="mid", linewidth=1, label="aimed at")
     if len(names) <= 30:
         axes.set_xticks(places, names, rotation=30 if max(map(len, names)) > 3 else 0)
     axes.set_ylabel("share of each class")
