@@ -198,8 +198,8 @@ def evaluate(words: list[str]) -> None:
         "run": str, "images": str, "data": str, "out": str, "n": PositiveInt, "split": Split, "seed": NonNegativeInt,
         "tstr": bool, "inception": bool | str,
     }  # fmt: skip
-    of_data = [word for word in words if word.startswith("data.")]
-    given = parse([word for word in words if word not in of_data], allowed)
+    of_data, others = apart(words)
+    given = parse(others, allowed)
     if ("run" in given) == ("images" in given):
         raise UserError("type evaluate run=FOLDER, or evaluate images=FILE.npz|FOLDER data=mnist (one of the two)")
     if "images" in given:
@@ -263,6 +263,12 @@ def refuse(given: dict[str, Any], keys: tuple[str, ...], why: str) -> None:
             raise UserError(f"{key}={given[key]} {why}")
 
 
+def apart(words: list[str]) -> tuple[list[str], list[str]]:
+    """Options of the data set (data.size=28), which its own configuration checks, and the other words."""
+    of_data = [word for word in words if word.startswith("data.")]
+    return of_data, [word for word in words if word not in of_data]
+
+
 def with_options(cfg: DictConfig, words: list[str]) -> DictConfig:
     """A configuration with some options changed, and checked."""
     try:
@@ -282,8 +288,8 @@ def classifier(words: list[str]) -> None:
     from gan_lightning.build import build_data
     from gan_lightning.metrics.extractor import extractor_for, train_extractor
 
-    of_data = [word for word in words if word.startswith("data.")]
-    given = parse([word for word in words if word not in of_data], {"data": str, "out": str}, required=("data",))
+    of_data, others = apart(words)
+    given = parse(others, {"data": str, "out": str}, required=("data",))
     data = build_data(with_options(compose_or_explain(f"data={given['data']}"), of_data))
     data.prepare_data()
     data.setup()

@@ -163,19 +163,16 @@ def test_the_wheel_does_the_same_from_another_folder(tmp_path):
     environment = os.environ | {"PYTHONPATH": str(site)}
     found = subprocess.run(where, cwd=empty, env=environment, capture_output=True, text=True, check=True).stdout
     assert found.count(str(site)) == 2
-    for start in ([sys.executable, "-m", "gan_lightning"], [sys.executable, str(site / "bin" / "gan-lightning")]):
-        words = [*start, "model=wgan_gp", *QUICK, f"hydra.run.dir={empty / start[-1].split('/')[-1]}"]
-        result = subprocess.run(words, cwd=empty, env=environment, capture_output=True, text=True, timeout=300)
-        assert "finished after 3 generator steps" in result.stdout, result.stderr
-    scored = subprocess.run(
-        [*start, "evaluate", words[-1].replace("hydra.run.dir=", "run=")],
-        cwd=empty,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert "frechet_mnist_5k_mnist_cnn_500 " in scored.stdout, scored.stderr
+    script, module = [str(site / "bin" / "gan-lightning")], ["-m", "gan_lightning"]
+    trained = ["model=wgan_gp", *QUICK]
+    for words, said in (
+        ([*module, *trained, "hydra.run.dir=a"], "finished after 3 generator steps"),
+        ([*script, *trained, "hydra.run.dir=b"], "finished after 3 generator steps"),
+        ([*script, "evaluate", "run=b"], "frechet_mnist_5k_mnist_cnn_500 "),
+    ):
+        start = [sys.executable, *words]
+        result = subprocess.run(start, cwd=empty, env=environment, capture_output=True, text=True, timeout=300)
+        assert said in result.stdout, result.stderr
 
 
 @pytest.mark.parametrize("name", ["data", "models", "callbacks", "loggers", "train"])
