@@ -1,6 +1,5 @@
 """Score samples of a run, or of any program, against real images: a table, a line of scores.jsonl, pictures."""
 
-import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,8 +19,6 @@ from gan_lightning.models import GAN
 from gan_lightning.models.gan import Weights
 from gan_lightning.report.figures import plot_classes
 from gan_lightning.runs import RunFolder
-
-log = logging.getLogger(__name__)
 
 SHOWN = 64
 """Images of each kind in a picture."""
@@ -90,7 +87,7 @@ def evaluate(
     for source in sources:
         samples, _ = source.draw(yardstick.n)
         measured = yardstick.measure(samples)
-        columns[source.name] = measured.scores | extra_scores(source, yardstick, tstr, network)
+        columns[source.name] = measured.scores | extra_scores(source, samples, yardstick, tstr, network)
         pictured = pictured or (samples, measured)
     assert pictured is not None
     columns["real"] = yardstick.floor() | extra_floor(columns[sources[0].name], yardstick, network)
@@ -109,13 +106,15 @@ def refuse_impossible(yardstick: Yardstick, tstr: bool, inception: bool | str) -
         require(yardstick.n, INCEPTION_FEATURES + 1, "inception=")
 
 
-def extra_scores(source: Source, yardstick: Yardstick, tstr: bool, network: Inception | None) -> dict[str, float]:
+def extra_scores(
+    source: Source, samples: Tensor, yardstick: Yardstick, tstr: bool, network: Inception | None
+) -> dict[str, float]:
     """The scores that are asked for by themselves, because they take minutes."""
     scores: dict[str, float] = {}
     if tstr:
         scores |= yardstick.train_on_synthetic(*source.draw(yardstick.tstr_images))
     if network is not None:
-        scores["frechet_inception"] = yardstick.inception_distance(network, source.draw(yardstick.n)[0])
+        scores["frechet_inception"] = yardstick.inception_distance(network, samples)
     return scores
 
 

@@ -493,7 +493,6 @@ class Stub:
     """As Inception: it reads 2 features, the first of them the image's brightness."""
 
     sha256 = "0"
-    name = "inception"
 
     def read(self, images):
         pixels = to_float(images).flatten(1)

@@ -53,11 +53,6 @@ class Extractor:
     card: dict[str, Any]
 
     @property
-    def name(self) -> str:
-        """What scores measured with it are named by."""
-        return self.card["name"]
-
-    @property
     def sha256(self) -> str:
         """Of its weight file."""
         return self.card["sha256"]
@@ -87,8 +82,8 @@ def extractor_for(data: ImageData) -> Extractor:
     """The reference classifier of a data set: one that is shipped, else the cached one, else trained now and cached."""
     if data.reference is not None:
         return load_extractor(SHIPPED, data.reference)
-    folder = own_folder(data)
-    name = f"{data.short_name}_cnn"
+    folder = cache_folder() / "classifiers" / fingerprint(data.training)[:16]
+    name = own_name(data)
     with locked(folder):
         if not (folder / f"{name}.json").is_file():
             log.info("%s has no reference classifier yet: training one, once", data.short_name)
@@ -96,9 +91,9 @@ def extractor_for(data: ImageData) -> Extractor:
     return load_extractor(folder, name)
 
 
-def own_folder(data: ImageData) -> Path:
-    """Where the classifier of exactly these images is kept."""
-    return cache_folder() / "classifiers" / fingerprint(data.training)[:16]
+def own_name(data: ImageData) -> str:
+    """What a classifier trained on these data is called."""
+    return f"{data.short_name}_cnn"
 
 
 def load_extractor(folder: Path, name: str) -> Extractor:
@@ -138,7 +133,7 @@ def train_extractor(data: ImageData, folder: Path) -> Extractor:
     training, _, test = parts
     classes = len(data.class_names) if knows_classes else 4
     classifier = train_classifier(training, classes, steps=STEPS, mirror=data.mirrored, bfloat16=native_bfloat16("cpu"))
-    name = f"{data.short_name}_cnn"
+    name = own_name(data)
     content = save({key: value.contiguous() for key, value in classifier.state_dict().items()})
     card = {
         "name": name,

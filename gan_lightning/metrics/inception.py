@@ -32,7 +32,6 @@ class Inception:
 
     network: nn.Module
     sha256: str
-    name = "inception"
 
     @torch.inference_mode()
     def read(self, images: Tensor) -> Features:

@@ -24,7 +24,7 @@ from gan_lightning.images import to_float
 from gan_lightning.metrics.classes import Modes, classifier_score, mode_coverage
 from gan_lightning.metrics.classifier import FEATURES, accuracy, train_classifier
 from gan_lightning.metrics.distances import frechet_distance, kernel_distance
-from gan_lightning.metrics.extractor import Extractor, extractor_for, fingerprint
+from gan_lightning.metrics.extractor import Extractor, extractor_for, fingerprint, own_name
 from gan_lightning.metrics.inception import Inception
 from gan_lightning.metrics.neighbours import Memorisation, manifold_scores, memorisation
 
@@ -148,7 +148,7 @@ class Yardstick:
 
         That is the data (and the judge, where it is that of other data), the samples, and the split but the test split.
         """
-        own, data = f"{self.data.short_name}_cnn", self.data.short_name
+        own, data = own_name(self.data), self.data.short_name
         n = self.tstr_images if score.startswith("tstr") else self.n
         unjudged = score.startswith(UNJUDGED) and score != "tstr_judged"
         judged = data if unjudged else own if self.judge == own else f"{data}_{self.judge}"
@@ -158,7 +158,7 @@ class Yardstick:
     @property
     def judge(self) -> str:
         """The extractor's name."""
-        return self.data.reference or f"{self.data.short_name}_cnn"
+        return self.data.reference or own_name(self.data)
 
     def describe(self, columns: dict[str, Scores]) -> dict[str, Any]:
         """An evaluation's line of scores.jsonl: the protocol, and each column's scores by their full names."""

@@ -44,11 +44,16 @@ def plot_metrics(metrics: Path, out: Path) -> None:
                 style = "--" if name.startswith("real") else "-"
                 marker = "." if len(columns[name]) < 10 else ""
                 axes.plot(*present(columns, name), style + marker, label=label, linewidth=1.2)
-        axes.set_title(title)
-        axes.set_xlabel("generator steps")
-        axes.grid(alpha=0.3)
-        axes.legend()
+        label_panel(axes, title)
     FigureCanvasAgg(figure).print_png(str(out))
+
+
+def label_panel(axes: Any, title: str) -> None:
+    """What every panel over training shows besides its curves."""
+    axes.set_title(title)
+    axes.set_xlabel("generator steps")
+    axes.grid(alpha=0.3)
+    axes.legend()
 
 
 SCORE_PANELS = {"frechet": ["frechet"], "nearest neighbours": ["precision", "recall", "coverage"]}
@@ -70,10 +75,7 @@ def plot_scores(lines: list[dict[str, Any]], out: Path) -> None:
             steps, values, floors = zip(*curve, strict=True)
             (drawn,) = axes.plot(steps, values, ".-", label=score, linewidth=1.2)
             axes.plot(steps, floors, "--", color=drawn.get_color(), linewidth=1, label=f"{score} of real images")
-        axes.set_title(title)
-        axes.set_xlabel("generator steps")
-        axes.grid(alpha=0.3)
-        axes.legend()
+        label_panel(axes, title)
     figure.axes[0].set_yscale("log")
     FigureCanvasAgg(figure).print_png(str(out))
 
