@@ -4,7 +4,6 @@ import logging
 from pathlib import Path
 from typing import Any
 
-import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig
@@ -61,22 +60,3 @@ def load_module(run: str) -> tuple[GAN, Path]:
     module.load_state_dict(content["state_dict"])
     module.on_load_checkpoint(content)
     return module.eval(), checkpoint
-
-
-def native_bfloat16(accelerator: str) -> bool:
-    """Whether the processor that will train computes bfloat16 in hardware."""
-    if accelerator in ("gpu", "cuda") or (accelerator == "auto" and torch.cuda.is_available()):
-        return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
-    if accelerator in ("auto", "cpu"):
-        capabilities = torch.cpu.get_capabilities()
-        return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("bf16"))
-    return False
-
-
-def choose_precision(wish: str | int, accelerator: str) -> tuple[str, str]:
-    """Lightning's name of the precision, and why it was chosen."""
-    if wish == "auto":
-        if native_bfloat16(accelerator):
-            return "bf16-mixed", "bfloat16 where safe (precision=auto: this processor computes it natively)"
-        return "32-true", "float32 (precision=auto: this processor does not compute bfloat16 natively)"
-    return ("bf16-mixed", "bfloat16 where safe") if wish == "bf16" else ("32-true", "float32")

@@ -23,11 +23,12 @@ from pytorch_lightning.utilities import rank_zero_only
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from gan_lightning import __version__
-from gan_lightning.build import build, build_data, build_module, choose_precision
+from gan_lightning.build import build, build_data, build_module
 from gan_lightning.callbacks import Bar, Budget, GracefulStop, Lines, Metrics, Status
 from gan_lightning.config import check
 from gan_lightning.errors import UserError
 from gan_lightning.loggers import CSVLogger, GuardedWandbLogger
+from gan_lightning.precision import choose_precision
 from gan_lightning.report.figures import plot_metrics, plot_scores
 from gan_lightning.runs import RunFolder
 
@@ -105,7 +106,7 @@ def trainer_options(cfg: DictConfig) -> dict[str, Any]:
         options["strategy"] += "_find_unused_parameters_true"
     precision, _ = choose_precision(cfg.precision, options["accelerator"])
     fixed = {
-        "precision": precision,
+        "plugins": [precision],
         "enable_progress_bar": sys.stdout.isatty(),
         "enable_model_summary": False,
         "num_sanity_val_steps": 0,

@@ -6,9 +6,9 @@ import re
 import pytest
 
 from gan_lightning import __main__, commands
-from gan_lightning.build import choose_precision
 from gan_lightning.config import CONFIG_ERRORS, ROOT, check, compose, describe, explain, options
 from gan_lightning.errors import UserError
+from gan_lightning.precision import choose_precision
 from gan_lightning.train import longer, trainer_options
 from tests.helpers import built
 
@@ -147,11 +147,11 @@ def test_several_processes_get_a_strategy_for_two_optimizers():
 
 def test_precision_is_chosen_and_explained(monkeypatch):
     for native, expected, reason in ((True, "bf16-mixed", "natively"), (False, "32-true", "does not compute")):
-        monkeypatch.setattr("gan_lightning.build.native_bfloat16", lambda accelerator, native=native: native)
+        monkeypatch.setattr("gan_lightning.precision.native_bfloat16", lambda accelerator, native=native: native)
         precision, why = choose_precision("auto", "cpu")
-        assert precision == expected and reason in why
-    assert choose_precision("bf16", "cpu")[0] == "bf16-mixed"
-    assert choose_precision(32, "cpu")[0] == "32-true"
+        assert precision.precision == expected and reason in why
+    assert choose_precision("bf16", "cpu")[0].precision == "bf16-mixed"
+    assert choose_precision(32, "cpu")[0].precision == "32-true"
 
 
 # The other verbs' words

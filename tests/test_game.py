@@ -4,24 +4,26 @@ import math
 
 import pytest
 import torch
-from pytorch_lightning import Trainer
+from pytorch_lightning import Callback, Trainer
 
+from benchmarks.loops import BareLoop, in_nchw
 from gan_lightning.config import options
 from gan_lightning.data import MNIST5k
 from gan_lightning.errors import UserError
 from gan_lightning.images import to_float
 from gan_lightning.models import wgan
 from gan_lightning.models.ema import decay, update_average
+from gan_lightning.precision import BFloat16, Float32
 from tests.helpers import built
 
 
-def play(module, batches, precision="32-true", batch_size=8):
+def play(module, batches, plugin=None, batch_size=8, **options):
     """Train a module on real digits for some batches; nothing is written."""
     data = MNIST5k(batch_size=batch_size)
     torch.manual_seed(1)
     Trainer(
-        barebones=True, max_epochs=1, limit_train_batches=batches, accelerator="cpu", precision=precision,
-        use_distributed_sampler=False,
+        max_epochs=1, limit_train_batches=batches, accelerator="cpu", plugins=[plugin or Float32()],
+        use_distributed_sampler=False, **(options or {"barebones": True}),
     ).fit(module, datamodule=data)  # fmt: skip
     return module
 
@@ -62,7 +64,7 @@ def test_every_model_plays_in_bfloat16(model, monkeypatch):
     monkeypatch.setattr(wgan, "BOOSTED_ITERATIONS", 2)
     module = built(f"model={model}")
     generator, discriminator = snapshot(module.generator), snapshot(module.discriminator)
-    play(module, batches=2 * module.critic_iterations(), precision="bf16-mixed")
+    play(module, batches=2 * module.critic_iterations(), plugin=BFloat16("cpu"))
     assert moved(generator, module.generator) and moved(discriminator, module.discriminator)
     assert all(torch.isfinite(value).all() for value in module.state_dict().values())
 
@@ -184,7 +186,7 @@ def test_in_bfloat16_the_generator_faces_the_discriminator_that_has_just_stepped
         return outcome
 
     monkeypatch.setattr(module, "generator_step", compared)
-    play(module, batches=3, precision="bf16-mixed")
+    play(module, batches=3, plugin=BFloat16("cpu"))
     assert len(seen) == 3
     for got, fresh in seen:
         assert got == pytest.approx(fresh, rel=1e-6)
@@ -305,3 +307,75 @@ def test_losses_of_an_undecided_discriminator():
     assert outcomes[0]["loss_d"].item() == pytest.approx(math.log(4), rel=1e-6)
     assert outcomes[0]["loss_g"].item() == pytest.approx(math.log(2), rel=1e-6)
     assert outcomes[0]["d_real"].item() == outcomes[0]["d_fake"].item() == 0.5
+
+
+# Nothing that makes a step faster changes what it computes
+
+
+@pytest.mark.parametrize("game", ["model=dcgan", "model=lsgan", "model=wgan_gp", "model=dcgan network=mlp"])
+def test_training_equals_a_plain_loop_in_the_plain_layout(game):
+    """The race of benchmarks/ is one between equals: same seed, float32, other layout, other passes, same weights."""
+    # SGD, whose steps are in proportion to the gradients; Adam's first ones follow the sign of rounding errors, too
+    players = ("model.generator_optimizer", "model.discriminator_optimizer")
+    sgd = [
+        word for node in players for word in (f"{node}._target_=torch.optim.SGD", f"{node}.lr=0.02", f"~{node}.betas")
+    ]
+    module = built(*game.split(), *sgd)
+    data = MNIST5k(batch_size=8)
+    data.prepare_data()
+    data.setup()
+    batches = (to_float(batch.images) for batch in data.train_dataloader())
+    bare = BareLoop(module, batches, bfloat16=False, nchw=True)
+    generator, discriminator = in_nchw(module.generator), in_nchw(module.discriminator)
+    steps = 2 * module.critic_iterations()
+    play(module, batches=steps)
+    torch.manual_seed(1)
+    bare.run(steps)
+    for before, ours, plain in (
+        (generator, in_nchw(module.generator), bare.generator),
+        (discriminator, in_nchw(module.discriminator), bare.discriminator),
+    ):
+        after = {name: weight for name, weight in plain.named_parameters()}
+        assert max((after[name] - start).abs().max() for name, start in before.named_parameters()) > 1e-3  # it learned
+        for name, weight in ours.named_parameters():
+            torch.testing.assert_close(weight, after[name], rtol=1e-3, atol=1e-5)  # sums in another order
+
+
+@pytest.mark.parametrize("norm,passes", [("none", 1), ("layer", 1), ("batch", 2)])
+def test_real_and_fake_are_judged_in_one_pass_unless_batch_norm_would_mix_them(norm, passes):
+    module = built(f"network.discriminator.norm={norm}")
+    real, fake = torch.randn(2, 8, 1, 28, 28)
+    alone = module.logits(real), module.logits(fake)
+    calls = []
+    module.discriminator.register_forward_hook(lambda *_: calls.append(1))
+    for judged, expected in zip(module.judge(real, fake), alone, strict=True):
+        torch.testing.assert_close(judged, expected, rtol=1e-4, atol=1e-5)
+    assert len(calls) == passes
+
+
+def test_hooks_around_a_players_step_run_when_someone_has_written_one():
+    heard = []
+
+    class Listener(Callback):
+        def on_before_optimizer_step(self, trainer, module, optimizer):
+            heard.append(trainer.optimizers.index(optimizer))
+
+    quiet = play(built("network=mlp"), batches=3)
+    options = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    listened = play(built("network=mlp"), batches=3, callbacks=[Listener()], **options)
+    assert heard == [1, 0] * 3  # the discriminator's step, then the generator's
+    for name, value in quiet.state_dict().items():
+        assert torch.equal(value, listened.state_dict()[name]), name
+
+
+def test_compiling_leaves_a_penalised_critic_alone(monkeypatch):
+    compiled = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self, mode: compiled.append((type(self).__name__, mode)))
+    for game, expected in (
+        (("network=mlp",), []),
+        (("network=mlp", "model.compile=default"), [("MLPGenerator", "default"), ("MLPDiscriminator", "default")]),
+        (("model=wgan_gp", "model.compile=max-autotune"), [("DCGANGenerator", "max-autotune")]),
+    ):
+        compiled.clear()
+        built(*game).compile_players()
+        assert compiled == expected

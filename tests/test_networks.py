@@ -6,6 +6,7 @@ from gan_lightning.build import build
 from gan_lightning.config import compose, options
 from gan_lightning.errors import UserError
 from gan_lightning.networks.dcgan import channels, resolutions
+from gan_lightning.networks.layers import FlattenPixels, UnflattenPixels
 from gan_lightning.networks.maxout import Maxout
 
 SHAPES = [(1, 28, 28), (3, 28, 28), (1, 32, 32), (3, 32, 32), (1, 64, 64), (3, 64, 64)]
@@ -112,3 +113,12 @@ def test_without_norms_the_signal_keeps_its_scale():
         images = torch.randn(256, 1, 28, 28)
         convolutions = [m for m in discriminator.modules() if isinstance(m, nn.Conv2d)]
         assert low < convolutions[0](images).square().mean() < high
+
+
+def test_pixel_by_pixel_vectors_are_channels_last_maps_as_they_lie_in_memory():
+    maps = torch.randn(2, 3, 4, 4).to(memory_format=torch.channels_last)
+    vectors = FlattenPixels()(maps)
+    assert vectors.data_ptr() == maps.data_ptr()  # nothing was copied
+    assert torch.equal(vectors[1, :3], maps[1, :, 0, 0])
+    back = UnflattenPixels(3, 4)(vectors)
+    assert torch.equal(back, maps) and back.is_contiguous(memory_format=torch.channels_last)

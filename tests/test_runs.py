@@ -18,7 +18,7 @@ from gan_lightning.config import compose
 from gan_lightning.errors import UserError
 from gan_lightning.models import GAN
 from gan_lightning.runs import RunFolder, open_run, read_checkpoint
-from tests.helpers import run, weights
+from tests.helpers import built, run, weights
 
 SMALL = ("network=mlp", "network.generator.hidden=[32]", "network.discriminator.hidden=[32]")
 SHORT = (*SMALL, "callbacks.metrics.every=2")
@@ -82,7 +82,14 @@ def test_metrics_are_the_batches_own_numbers():
     for value in (1.0, 2.0, 6.0):
         metrics.sums["loss_d"] = metrics.sums.get("loss_d", torch.tensor(0.0)) + value
         metrics.counts["loss_d"] = metrics.counts.get("loss_d", 0) + 1
-    row = metrics.read(real, fake)
+    module = built("network=mlp")
+    for player, gradient in ((module.discriminator, 3.0), (module.generator, 0.5)):
+        for parameter in player.parameters():
+            parameter.grad = torch.full_like(parameter, gradient)
+    row = metrics.read(module, real, fake)
+    for name, player, gradient in (("d", module.discriminator, 3.0), ("g", module.generator, 0.5)):
+        count = sum(parameter.numel() for parameter in player.parameters())
+        assert row[f"grad_norm_{name}"] == pytest.approx(gradient * count**0.5, rel=1e-5)
     assert row["loss_d"] == pytest.approx(3.0)
     assert (row["real_mean"], row["fake_mean"]) == (0.5, 3.0)
     assert row["fake_std"] == pytest.approx(2**0.5)

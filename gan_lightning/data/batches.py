@@ -11,6 +11,10 @@ class Batch(NamedTuple):
     images: Tensor
     labels: Tensor
 
+    def to(self, device: torch.device) -> "Batch":
+        """Both on a device."""
+        return Batch(self.images.to(device), self.labels.to(device))
+
 
 class BatchLoader:
     """Seeded, shuffled, sharded batches cut from one in-memory uint8 tensor by index; no work per image.
@@ -54,7 +58,7 @@ class BatchLoader:
     def order(self) -> Tensor:
         """This epoch's permutation of the data set, the same in every process."""
         random = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
-        return torch.randperm(len(self.data.images), generator=random)
+        return torch.randperm(len(self.data.images), generator=random).to(self.data.images.device)
 
     def state_dict(self) -> dict[str, int]:
         """The epoch and the batches already drawn from it."""

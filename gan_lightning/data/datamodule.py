@@ -11,6 +11,8 @@ from gan_lightning.data.batches import Batch, BatchLoader
 from gan_lightning.errors import UserError
 from gan_lightning.images import ImageShape
 
+RESIDENT_SHARE = 0.25  # of a GPU's free memory that the training images may take
+
 SPLIT_SEED = 2014  # one split for every run, whatever its seed: scores on it must compare
 
 
@@ -31,6 +33,14 @@ def hold_out(data: Batch, count: int) -> tuple[Batch, Batch]:
     order = torch.randperm(len(data.images), generator=torch.Generator().manual_seed(SPLIT_SEED))
     held, rest = order[:count].sort().values, order[count:].sort().values
     return Batch(data.images[rest], data.labels[rest]), Batch(data.images[held], data.labels[held])
+
+
+def fits(data: Batch, device: torch.device) -> bool:
+    """Whether a data set takes little of a GPU's free memory."""
+    if device.type != "cuda":
+        return False
+    free, _ = torch.cuda.mem_get_info(device)
+    return data.images.nbytes < RESIDENT_SHARE * free
 
 
 class ImageData(LightningDataModule):
@@ -123,10 +133,15 @@ class ImageData(LightningDataModule):
                 f"data.batch_size={self.batch_size} cannot be shared equally by {world_size} processes; "
                 f"type data.batch_size={max(1, self.batch_size // world_size) * world_size}"
             )
-        self.loader = BatchLoader(self.training, self.batch_size, self.seed, rank, world_size)
+        self.loader = BatchLoader(self.resident(), self.batch_size, self.seed, rank, world_size)
         if self.saved_state:
             self.loader.load_state_dict(self.saved_state)
         return self.loader
+
+    def resident(self) -> Batch:
+        """The training split on the GPU that trains, when it is small beside its memory: no step waits for a copy."""
+        device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+        return self.training.to(device) if fits(self.training, device) else self.training
 
     def state_dict(self) -> dict[str, Any]:
         """The place in the epoch, kept in every checkpoint."""

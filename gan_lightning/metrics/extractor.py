@@ -14,12 +14,12 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from gan_lightning import __version__
-from gan_lightning.build import native_bfloat16
 from gan_lightning.data import Batch, ImageData
 from gan_lightning.data.cache import cache_folder, locked, write_atomically
 from gan_lightning.errors import UserError
 from gan_lightning.images import to_float
 from gan_lightning.metrics.classifier import BATCH_SIZE, Classifier, accuracy, train_classifier
+from gan_lightning.precision import native_bfloat16
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from gan_lightning.build import native_bfloat16
 from gan_lightning.data import Batch, ImageData
 from gan_lightning.data.cache import cache_folder, write_atomically
 from gan_lightning.data.datamodule import SPLIT_SEED
@@ -27,6 +26,7 @@ from gan_lightning.metrics.distances import frechet_distance, kernel_distance
 from gan_lightning.metrics.extractor import Extractor, extractor_for, fingerprint, own_name
 from gan_lightning.metrics.inception import Inception
 from gan_lightning.metrics.neighbours import Memorisation, manifold_scores, memorisation
+from gan_lightning.precision import native_bfloat16
 
 log = logging.getLogger(__name__)
 

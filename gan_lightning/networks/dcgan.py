@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from gan_lightning.errors import UserError
 from gan_lightning.images import ImageShape
-from gan_lightning.networks.layers import Norm, he_init, norm_2d, normal_init
+from gan_lightning.networks.layers import FlattenPixels, Norm, UnflattenPixels, he_init, norm_2d, normal_init
 
 INIT_STD = 0.02
 
@@ -57,7 +57,7 @@ class DCGANGenerator(nn.Module):
         size = resolutions(image_shape[1])[-1]
         layers: list[nn.Module] = [
             nn.Linear(latent_dim, widths[0] * size**2),
-            nn.Unflatten(1, (widths[0], size, size)),
+            UnflattenPixels(widths[0], size),
         ]
         for inputs, outputs in pairwise(widths):
             layers += [norm_2d(norm, inputs), nn.ReLU(), nn.ConvTranspose2d(inputs, outputs, 4, 2, 1)]
@@ -86,7 +86,7 @@ class DCGANDiscriminator(nn.Module):
                 norm_2d(norm if level > 0 else "none", outputs),
                 nn.LeakyReLU(0.2),
             ]
-        self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(widths[-1] * size**2, 1))
+        self.layers = nn.Sequential(*layers, FlattenPixels(), nn.Linear(widths[-1] * size**2, 1))
         self.apply(initialiser(norm))
 
     def forward(self, images: Tensor) -> Tensor:

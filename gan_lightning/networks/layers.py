@@ -1,7 +1,7 @@
 import math
 from typing import Literal
 
-from torch import nn
+from torch import Tensor, nn
 
 Norm = Literal["none", "batch", "layer", "instance"]
 VectorNorm = Literal["none", "batch", "layer"]
@@ -25,6 +25,26 @@ def norm_1d(kind: VectorNorm, features: int) -> nn.Module:
     if kind == "layer":
         return nn.LayerNorm(features)
     return nn.Identity()
+
+
+class FlattenPixels(nn.Module):
+    """(N, C, H, W) -> (N, H * W * C), pixel by pixel: the order channels-last maps have in memory, so nothing moves."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Vectors of feature maps."""
+        return maps.permute(0, 2, 3, 1).flatten(1)
+
+
+class UnflattenPixels(nn.Module):
+    """(N, H * W * C) -> (N, C, H, W) of that memory order; the inverse of `FlattenPixels`."""
+
+    def __init__(self, channels: int, size: int) -> None:
+        super().__init__()
+        self.shape = (size, size, channels)
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """Feature maps of vectors."""
+        return vectors.unflatten(1, self.shape).permute(0, 3, 1, 2)
 
 
 def he_init(module: nn.Module) -> None:

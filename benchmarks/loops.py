@@ -1,0 +1,199 @@
+"""What a benchmark adds to a training run: a bare loop to race against, a stopwatch, milestones of quality."""
+
+import copy
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import Callback, Trainer
+from torch import Tensor, nn
+
+from gan_lightning.data import ImageData
+from gan_lightning.images import to_float
+from gan_lightning.metrics.distances import frechet_distance
+from gan_lightning.metrics.yardstick import Yardstick
+from gan_lightning.models import GAN
+from gan_lightning.networks.layers import FlattenPixels, UnflattenPixels
+
+
+def in_nchw(network: nn.Module) -> nn.Module:
+    """A copy that computes the same function with all maps and weights laid out (N, C, H, W), torch's default."""
+    network = copy.deepcopy(network).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    for layers in [module for module in network.modules() if isinstance(module, nn.Sequential)]:
+        for index, layer in enumerate(layers):
+            if isinstance(layer, UnflattenPixels):
+                size, _, channels = layer.shape
+                linear = layers[index - 1]
+                linear.weight.data = channels_first(linear.weight.data, channels)
+                linear.bias.data = channels_first(linear.bias.data, channels)
+                layers[index] = nn.Unflatten(1, (channels, size, size))
+            elif isinstance(layer, FlattenPixels):
+                linear = layers[index + 1]
+                channels = next(m for m in reversed(layers[:index]) if isinstance(m, nn.Conv2d)).out_channels
+                linear.weight.data = channels_first(linear.weight.data.T, channels).T.contiguous()
+                layers[index] = nn.Flatten()
+    return network
+
+
+def channels_first(rows: Tensor, channels: int) -> Tensor:
+    """Rows in the order (pixel, channel) put into the order (channel, pixel)."""
+    return rows.unflatten(0, (-1, channels)).transpose(0, 1).flatten(0, 1).contiguous()
+
+
+def synchronise(device: torch.device) -> None:
+    """Wait for a GPU, so that a clock reads what was done and not what was asked for."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+class BareLoop:
+    """What a person writes who needs no framework: two networks, two optimizers, a loop.
+
+    The same networks, losses, optimizers, batch and fakes shared as in the module it copies; images are cut from one
+    tensor on the device. No average of the weights, no numbers, no pictures, no checkpoints.
+
+    Args:
+        module: whose players are copied.
+        batches: real images, float in [-1, 1], for ever.
+        bfloat16: autocast, or everything in float32.
+        nchw: torch's default layout instead of the module's.
+    """
+
+    def __init__(self, module: GAN, batches: Iterator[Tensor], bfloat16: bool, nchw: bool) -> None:
+        arrange = in_nchw if nchw else copy.deepcopy
+        self.generator, self.discriminator = arrange(module.generator), arrange(module.discriminator)
+        self.module = module
+        self.optimizer_g = module.make_generator_optimizer(self.generator.parameters())
+        self.optimizer_d = module.make_discriminator_optimizer(self.discriminator.parameters())
+        self.batches = batches
+        self.bfloat16 = bfloat16
+
+    def run(self, batches: int) -> None:
+        """So many discriminator steps, and the generator steps that go with them."""
+        game = self.module
+        for step in range(batches):
+            real = next(self.batches)
+            due = (step + 1) % game.n_critic == 0
+            with torch.autocast(real.device.type, torch.bfloat16, enabled=self.bfloat16):
+                with torch.set_grad_enabled(due and game.share_fakes):
+                    fake = self.generator(game.sample_latent(len(real)))
+                still = fake.detach()
+                real_logits, fake_logits = self.discriminator(real).float(), self.discriminator(still).float()
+                loss = game.loss.discriminator(real=real_logits, fake=fake_logits)
+                if game.penalty is not None:
+                    loss = loss + game.penalty(self.discriminator, real, still)
+            self.optimizer_d.zero_grad()
+            loss.backward()
+            self.optimizer_d.step()
+            if not due:
+                continue
+            self.discriminator.requires_grad_(False)
+            with torch.autocast(real.device.type, torch.bfloat16, enabled=self.bfloat16):
+                if not game.share_fakes:
+                    fake = self.generator(game.sample_latent(len(real)))
+                loss = game.loss.generator(fake=self.discriminator(fake).float())
+            self.optimizer_g.zero_grad()
+            loss.backward()
+            self.optimizer_g.step()
+            self.discriminator.requires_grad_(True)
+
+
+def endless(images: Tensor, batch_size: int) -> Iterator[Tensor]:
+    """Shuffled batches for ever."""
+    while True:
+        for chosen in torch.randperm(len(images), device=images.device).split(batch_size):
+            if len(chosen) == batch_size:
+                yield to_float(images[chosen])
+
+
+class Interleave(Callback):
+    """Times chunks of our loop and, after each, a chunk of a bare one; stops training after so many.
+
+    Args:
+        file: where the pairs of seconds (ours, bare) go, as JSON.
+        chunk: batches between two readings of the clock.
+        repeats: pairs; one more is made first, to warm up.
+        plain: the bare loop computes in float32 and lays out (N, C, H, W); else as ours does.
+    """
+
+    def __init__(self, file: str, chunk: int, repeats: int, plain: bool) -> None:
+        self.file = Path(file)
+        self.chunk = chunk
+        self.repeats = repeats
+        self.plain = plain
+        self.pairs: list[tuple[float, float]] = []
+        self.batches = 0
+
+    def on_train_start(self, trainer: Trainer, module: GAN) -> None:  # type: ignore[override]
+        """Copy the players before the first step."""
+        data: ImageData = trainer.datamodule  # type: ignore[attr-defined]
+        batches = endless(data.training.images.to(module.device), data.batch_size)
+        bfloat16 = not self.plain and trainer.precision == "bf16-mixed"
+        self.bare = BareLoop(module, batches, bfloat16, nchw=self.plain)
+        self.started = time.perf_counter()
+
+    def on_train_batch_end(self, trainer: Trainer, module: GAN, *unused: Any) -> None:  # type: ignore[override]
+        """At a chunk's end: time the bare loop, then go on."""
+        self.batches += 1
+        if self.batches % self.chunk:
+            return
+        synchronise(module.device)
+        half = time.perf_counter()
+        self.bare.run(self.chunk)
+        synchronise(module.device)
+        self.pairs.append((half - self.started, time.perf_counter() - half))
+        if len(self.pairs) > self.repeats:
+            self.file.write_text(json.dumps(self.pairs[1:]))
+            trainer.should_stop = True
+        self.started = time.perf_counter()
+
+
+class FirstStep(Callback):
+    """Writes down when the first step was over: seconds since 1970, as the process that started this one counts."""
+
+    def __init__(self, file: str) -> None:
+        self.file = Path(file)
+
+    def on_train_batch_end(self, trainer: Trainer, *unused: Any) -> None:
+        """Once; training ends with it."""
+        self.file.write_text(str(time.time()))
+        trainer.should_stop = True
+
+
+class Milestones(Callback):
+    """Scores against the validation images every few seconds of training, the clock stopped meanwhile.
+
+    Args:
+        file: where the rows {seconds, images_seen, frechet} go, as JSON.
+        thresholds: training ends when the Frechet distance has fallen under the last.
+        every: seconds of training between two scores.
+        longest: seconds after which training ends anyway.
+    """
+
+    def __init__(self, file: str, thresholds: list[float], every: float = 5.0, longest: float = 300.0) -> None:
+        self.file = Path(file)
+        self.thresholds = thresholds
+        self.every = every
+        self.longest = longest
+        self.rows: list[dict[str, float]] = []
+
+    def on_train_start(self, trainer: Trainer, module: GAN) -> None:  # type: ignore[override]
+        """Read the real images' features; start the clock."""
+        self.yardstick = Yardstick(trainer.datamodule, "validation")  # type: ignore[attr-defined]
+        self.started, self.due = time.perf_counter(), self.every
+
+    def on_train_batch_end(self, trainer: Trainer, module: GAN, *unused: Any) -> None:  # type: ignore[override]
+        """Score when it is time."""
+        seconds = time.perf_counter() - self.started
+        if seconds < self.due:
+            return
+        features = self.yardstick.extractor.read(module.draw(self.yardstick.n)).features
+        frechet = frechet_distance(self.yardstick.features, features)
+        self.rows.append({"seconds": seconds, "images_seen": module.images_seen, "frechet": frechet})
+        self.file.write_text(json.dumps(self.rows))
+        trainer.should_stop = frechet < self.thresholds[-1] or seconds > self.longest
+        self.due = seconds + self.every
+        self.started = time.perf_counter() - seconds
