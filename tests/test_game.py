@@ -312,13 +312,16 @@ def test_losses_of_an_undecided_discriminator():
 # Nothing that makes a step faster changes what it computes
 
 
-@pytest.mark.parametrize("game", ["model=dcgan", "model=lsgan", "model=wgan_gp", "model=dcgan network=mlp"])
-def test_training_equals_a_plain_loop_in_the_plain_layout(game):
+RATES = {"model=dcgan": 0.05, "model=dcgan network=mlp": 0.05, "model=lsgan": 2e-3, "model=wgan_gp": 1e-3}
+
+
+@pytest.mark.parametrize("game,rate", RATES.items())
+def test_training_equals_a_plain_loop_in_the_plain_layout(game, rate):
     """The race of benchmarks/ is one between equals: same seed, float32, other layout, other passes, same weights."""
     # SGD, whose steps are in proportion to the gradients; Adam's first ones follow the sign of rounding errors, too
     players = ("model.generator_optimizer", "model.discriminator_optimizer")
     sgd = [
-        word for node in players for word in (f"{node}._target_=torch.optim.SGD", f"{node}.lr=0.02", f"~{node}.betas")
+        word for node in players for word in (f"{node}._target_=torch.optim.SGD", f"{node}.lr={rate}", f"~{node}.betas")
     ]
     module = built(*game.split(), *sgd)
     data = MNIST5k(batch_size=8)
@@ -335,10 +338,10 @@ def test_training_equals_a_plain_loop_in_the_plain_layout(game):
         (generator, in_nchw(module.generator), bare.generator),
         (discriminator, in_nchw(module.discriminator), bare.discriminator),
     ):
-        after = {name: weight for name, weight in plain.named_parameters()}
-        assert max((after[name] - start).abs().max() for name, start in before.named_parameters()) > 1e-3  # it learned
+        after = dict(plain.named_parameters())
+        assert max((after[name] - start).abs().max() for name, start in before.named_parameters()) > 1e-4  # it learned
         for name, weight in ours.named_parameters():
-            torch.testing.assert_close(weight, after[name], rtol=1e-3, atol=1e-5)  # sums in another order
+            torch.testing.assert_close(weight, after[name], rtol=1e-4, atol=2e-6)  # sums in another order
 
 
 @pytest.mark.parametrize("norm,passes", [("none", 1), ("layer", 1), ("batch", 2)])
