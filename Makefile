@@ -31,6 +31,10 @@ test: lint  ## Run every check and test (about five minutes)
 test-fast: setup  ## Run the quick tests (under two minutes)
 	$(BIN)/python -m pytest -m "not slow"
 
+.PHONY: bench
+bench: setup  ## Measure the speed of everything (about half an hour on an idle machine)
+	$(BIN)/python -m benchmarks.bench
+
 .PHONY: lint
 lint: setup  ## Check style and types
 	$(BIN)/ruff check .

@@ -21,6 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.loops import synchronise
 from gan_lightning.build import build_data, build_module, load_module
 from gan_lightning.config import compose
 from gan_lightning.data import ImageData
@@ -44,6 +45,8 @@ QUIET = ("data=mnist", "logger=csv", f"callbacks.samples.first={10**9}")
 THRESHOLDS = [50.0, 20.0, 10.0, 5.0, 2.0]
 
 SEEDS = (0, 1, 2)
+
+CPU = torch.device("cpu")
 
 
 def quartiles(ratios: Sequence[float]) -> Row:
@@ -162,20 +165,31 @@ def operations_of_a_step(words: Sequence[str]) -> int:
     return counter.get_total_flops()
 
 
-def machine_peak(kind: torch.dtype) -> tuple[float, float]:
+def machine_peak(
+    kind: torch.dtype, device: torch.device = CPU, size: int = 2048, batch: int = 64
+) -> tuple[float, float]:
     """FLOP/s of a large matrix product and of a 3x3 convolution forward and backward, in this number format."""
-    a, b = torch.randn(2048, 2048).to(kind), torch.randn(2048, 2048).to(kind)
-    x = torch.randn(64, 128, 14, 14).to(kind).to(memory_format=torch.channels_last).requires_grad_()
-    weight = torch.randn(128, 128, 3, 3).to(kind).to(memory_format=torch.channels_last).requires_grad_()
-    gradient = torch.randn(64, 128, 14, 14).to(kind).to(memory_format=torch.channels_last)
-    rounds = in_turns(
-        [
-            lambda: [a @ b for _ in range(5)],
-            lambda: [torch.autograd.grad(F.conv2d(x, weight, padding=1), (x, weight), gradient) for _ in range(5)],
-        ]
-    )
+
+    def maps(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, device=device, dtype=kind).to(memory_format=torch.channels_last)
+
+    a, b = torch.randn(2, size, size, device=device).to(kind)
+    x, weight = maps(batch, 128, 14, 14).requires_grad_(), maps(128, 128, 3, 3).requires_grad_()
+    gradient = maps(batch, 128, 14, 14)
+
+    def multiply() -> None:
+        for _ in range(5):
+            a @ b
+        synchronise(device)
+
+    def convolve() -> None:
+        for _ in range(5):
+            torch.autograd.grad(F.conv2d(x, weight, padding=1), (x, weight), gradient)
+        synchronise(device)
+
+    rounds = in_turns([multiply, convolve])
     product, convolution = (statistics.median(column) / 5 for column in zip(*rounds, strict=True))
-    return 2 * 2048**3 / product, 6 * 64 * 14**2 * 128 * 128 * 9 / convolution
+    return 2 * size**3 / product, 6 * batch * 14**2 * 128 * 128 * 9 / convolution
 
 
 def start_up() -> Row:

@@ -20,7 +20,7 @@ CHANGEABLE = ("trainer.", "max_images", "max_generator_steps", "precision", "cal
 ACCELERATOR_KEYS = ("accelerator", "devices", "strategy", "sync_batchnorm")
 """What the files of conf/accelerator set."""
 
-GROUPS = ("model", "network", "loss", "penalty", "data", "accelerator", "logger")
+GROUPS = ("model", "network", "loss", "penalty", "data", "accelerator", "logger", "experiment")
 
 
 def parse(words: list[str], allowed: dict[str, Any], required: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -304,7 +304,7 @@ def list_choices(words: list[str]) -> None:
     for group in GROUPS:
         print(f"{group}=")
         for name, description in options(group).items():
-            print(f"  {name:<16} {description}")
+            print(f"  {name:<24} {description}")
 
 
 def fetch_data(words: list[str]) -> None:

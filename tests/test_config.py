@@ -12,7 +12,7 @@ from gan_lightning.precision import choose_precision
 from gan_lightning.train import longer, trainer_options
 from tests.helpers import built
 
-GROUPS = ("model", "loss", "network", "penalty", "data", "accelerator", "logger", "callbacks")
+GROUPS = ("model", "loss", "network", "penalty", "data", "accelerator", "logger", "callbacks", "experiment")
 CHOICES = [(group, choice) for group in GROUPS for choice in options(group)]
 
 
