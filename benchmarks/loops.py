@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from gan_lightning import torchvision_ops  # noqa: F401  (before pytorch_lightning)
+
+# isort: split
 import torch
 from pytorch_lightning import Callback, Trainer
 from torch import Tensor, nn
@@ -173,7 +176,7 @@ class Milestones(Callback):
         longest: seconds after which training ends anyway.
     """
 
-    def __init__(self, file: str, thresholds: list[float], every: float = 5.0, longest: float = 300.0) -> None:
+    def __init__(self, file: str, thresholds: list[float], every: float = 5.0, longest: float = 120.0) -> None:
         self.file = Path(file)
         self.thresholds = thresholds
         self.every = every
