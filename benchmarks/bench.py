@@ -28,6 +28,7 @@ from gan_lightning.data import ImageData
 from gan_lightning.data.batches import Batch, BatchLoader
 from gan_lightning.images import to_float
 from gan_lightning.metrics.yardstick import Yardstick
+from gan_lightning.models.gan import Sample
 from gan_lightning.precision import native_bfloat16
 from gan_lightning.runs import RunFolder
 from gan_lightning.train import train
@@ -154,14 +155,15 @@ def utilisation(game: str, batch_size: int = 64) -> Row:
 def operations_of_a_step(words: Sequence[str]) -> int:
     """Floating-point operations of one step of both players, forward and backward."""
     cfg = compose(*words)
-    module = build_module(cfg, (1, 28, 28))
-    real = torch.rand(cfg.data.batch_size, 1, 28, 28)
+    module = build_module(cfg, (1, 28, 28), num_classes=10)
+    count = cfg.data.batch_size
+    real = Sample(torch.rand(count, 1, 28, 28), module.real_code(torch.zeros(count, dtype=torch.long)))
     with FlopCounterMode(display=False) as counter:
-        fake = module.generate(len(real), keep_graph=True)
-        real_logits, fake_logits = module.judge(real, fake.detach())
-        module.loss.discriminator(real=real_logits, fake=fake_logits).backward()
+        fake = module.generate(real.code, keep_graph=True)
+        on_real, on_fake = module.judge(real, fake.detach())
+        module.loss.discriminator(real=on_real.logits, fake=on_fake.logits).backward()
         module.discriminator.requires_grad_(False)
-        module.loss.generator(fake=module.logits(fake)).backward()
+        module.loss.generator(real=module.reference(real), fake=module.assess(fake).logits).backward()
     return counter.get_total_flops()
 
 

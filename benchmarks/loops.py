@@ -25,20 +25,28 @@ from gan_lightning.networks.layers import FlattenPixels, UnflattenPixels
 def in_nchw(network: nn.Module) -> nn.Module:
     """A copy that computes the same function with all maps and weights laid out (N, C, H, W), torch's default."""
     network = copy.deepcopy(network).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    for layers in [module for module in network.modules() if isinstance(module, nn.Sequential)]:
-        for index, layer in enumerate(layers):
-            if isinstance(layer, UnflattenPixels):
-                size, _, channels = layer.shape
-                linear = layers[index - 1]
-                linear.weight.data = channels_first(linear.weight.data, channels)
-                linear.bias.data = channels_first(linear.bias.data, channels)
-                layers[index] = nn.Unflatten(1, (channels, size, size))
-            elif isinstance(layer, FlattenPixels):
-                linear = layers[index + 1]
-                channels = next(m for m in reversed(layers[:index]) if isinstance(m, nn.Conv2d)).out_channels
-                linear.weight.data = channels_first(linear.weight.data.T, channels).T.contiguous()
-                layers[index] = nn.Flatten()
+    modules = list(network.named_modules())
+    for index, (name, layer) in enumerate(modules):
+        before, after = [module for _, module in modules[:index]], [module for _, module in modules[index:]]
+        if isinstance(layer, UnflattenPixels):
+            size, _, channels = layer.shape
+            reorder_rows(before, channels)
+            network.set_submodule(name, nn.Unflatten(1, (channels, size, size)))
+        elif isinstance(layer, FlattenPixels):
+            linear = next(module for module in after if isinstance(module, nn.Linear))
+            channels = next(module for module in reversed(before) if isinstance(module, nn.Conv2d)).out_channels
+            linear.weight.data = channels_first(linear.weight.data.T, channels).T.contiguous()
+            network.set_submodule(name, nn.Flatten())
     return network
+
+
+def reorder_rows(modules: list[nn.Module], channels: int) -> None:
+    """Have the last linear layer, and a norm behind it, give vectors in the order (channel, pixel)."""
+    last = max(index for index, module in enumerate(modules) if isinstance(module, nn.Linear))
+    for module in modules[last:]:
+        for tensor in (*module.parameters(recurse=False), *module.buffers(recurse=False)):
+            if tensor.ndim > 0:  # batch norm's counter is a scalar
+                tensor.data = channels_first(tensor.data, channels)
 
 
 def channels_first(rows: Tensor, channels: int) -> Tensor:
@@ -68,11 +76,16 @@ class BareLoop:
     def __init__(self, module: GAN, batches: Iterator[Tensor], bfloat16: bool, nchw: bool) -> None:
         arrange = in_nchw if nchw else copy.deepcopy
         self.generator, self.discriminator = arrange(module.generator), arrange(module.discriminator)
+        self.penalties = copy.deepcopy(module.penalties)
         self.module = module
         self.optimizer_g = module.make_generator_optimizer(self.generator.parameters())
         self.optimizer_d = module.make_discriminator_optimizer(self.discriminator.parameters())
         self.batches = batches
         self.bfloat16 = bfloat16
+
+    def critic(self, images: Tensor) -> Tensor:
+        """The discriminator's logits of augmented images."""
+        return self.discriminator(self.module.augment(images))
 
     def run(self, batches: int) -> None:
         """So many discriminator steps, and the generator steps that go with them."""
@@ -84,10 +97,10 @@ class BareLoop:
                 with torch.set_grad_enabled(due and game.share_fakes):
                     fake = self.generator(game.sample_latent(len(real)))
                 still = fake.detach()
-                real_logits, fake_logits = self.discriminator(real).float(), self.discriminator(still).float()
+                real_logits, fake_logits = self.critic(real).float(), self.critic(still).float()
                 loss = game.loss.discriminator(real=real_logits, fake=fake_logits)
-                if game.penalty is not None:
-                    loss = loss + game.penalty(self.discriminator, real, still)
+                for penalty in self.penalties:
+                    loss = loss + penalty(self.critic, real, still, real_logits, fake_logits)
             self.optimizer_d.zero_grad()
             loss.backward()
             self.optimizer_d.step()
@@ -97,7 +110,9 @@ class BareLoop:
             with torch.autocast(real.device.type, torch.bfloat16, enabled=self.bfloat16):
                 if not game.share_fakes:
                     fake = self.generator(game.sample_latent(len(real)))
-                loss = game.loss.generator(fake=self.discriminator(fake).float())
+                with torch.no_grad():
+                    real_logits = self.critic(real).float() if game.loss.relativistic else None
+                loss = game.loss.generator(real=real_logits, fake=self.critic(fake).float())
             self.optimizer_g.zero_grad()
             loss.backward()
             self.optimizer_g.step()

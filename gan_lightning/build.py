@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.errors import InstantiationException
-from hydra.utils import instantiate
+from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig
 
 from gan_lightning.data import ImageData
@@ -34,14 +34,29 @@ def build_data(cfg: DictConfig) -> ImageData:
     return build(cfg.data)
 
 
-def build_module(cfg: DictConfig, image_shape: ImageShape) -> GAN:
-    """The game, its networks shaped for the images; optimizers are tried here, before any data is loaded."""
+def build_module(cfg: DictConfig, image_shape: ImageShape, num_classes: int) -> GAN:
+    """The game, its networks shaped for the images; optimizers are tried here, before any data is loaded.
+
+    Args:
+        cfg: a composed configuration.
+        image_shape: channels, height, width of the images.
+        num_classes: of the data set; a game without labels does not care.
+    """
+    game: type[GAN] = get_class(cfg.model._target_)
+    code_size = game.width_of_code(cfg.model, num_classes)
+    channels, height, width = image_shape
+    judged = (channels * cfg.model.pack + game.label_planes, height, width)
     module: GAN = build(
         cfg.model,
-        generator=build(cfg.network.generator, image_shape=image_shape, latent_dim=cfg.model.latent_dim),
-        discriminator=build(cfg.network.discriminator, image_shape=image_shape),
+        generator=build(
+            cfg.network.generator, image_shape=image_shape, latent_dim=cfg.model.latent_dim, num_classes=code_size
+        ),
+        discriminator=build(cfg.network.discriminator, image_shape=judged),
         loss=build(cfg.loss),
-        penalty=build(cfg.penalty),
+        penalties=[build(node) for node in cfg.penalty.values() if node],
+        augment=build(cfg.augment),
+        image_shape=image_shape,
+        code_size=code_size,
     )
     try:
         module.configure_optimizers()
@@ -56,7 +71,7 @@ def load_module(run: str) -> tuple[GAN, Path]:
     """The trained game of a run folder or checkpoint file, on the CPU, and that file; no data is needed."""
     folder, checkpoint = open_run(run)
     content = read_checkpoint(checkpoint)
-    module = build_module(folder.config(), content["image_shape"])
+    module = build_module(folder.config(), content["image_shape"], content["num_classes"])
     module.load_state_dict(content["state_dict"])
     module.on_load_checkpoint(content)
     return module.eval(), checkpoint

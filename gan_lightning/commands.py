@@ -20,7 +20,7 @@ CHANGEABLE = ("trainer.", "max_images", "max_generator_steps", "precision", "cal
 ACCELERATOR_KEYS = ("accelerator", "devices", "strategy", "sync_batchnorm")
 """What the files of conf/accelerator set."""
 
-GROUPS = ("model", "network", "loss", "penalty", "data", "accelerator", "logger", "experiment")
+GROUPS = ("model", "network", "loss", "penalty", "augment", "data", "accelerator", "logger", "experiment")
 
 
 def parse(words: list[str], allowed: dict[str, Any], required: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -142,12 +142,19 @@ def refuse_spent_time(limit: str | None, timer: dict[str, Any] | None, run: str)
 
 
 def sample(words: list[str]) -> None:
-    """`sample run=FOLDER n=64 seed=0 weights=ema|raw out=grid.png|samples.npz|FOLDER`."""
+    """`sample run=FOLDER n=64 seed=0 weights=ema|raw labels=3 out=grid.png|samples.npz|FOLDER`."""
     from pydantic import NonNegativeInt, PositiveInt
 
     from gan_lightning.models.gan import Weights
 
-    allowed = {"run": str, "n": PositiveInt, "seed": NonNegativeInt, "weights": Weights, "out": str}
+    allowed = {
+        "run": str,
+        "n": PositiveInt,
+        "seed": NonNegativeInt,
+        "weights": Weights,
+        "labels": list[NonNegativeInt] | NonNegativeInt,
+        "out": str,
+    }
     defaults: dict[str, Any] = {"n": 64, "seed": 0, "weights": "ema", "out": "samples.png"}
     given = defaults | parse(words, allowed, required=("run",))
     out = Path(given["out"])
@@ -157,27 +164,44 @@ def sample(words: list[str]) -> None:
     from gan_lightning.build import load_module
 
     module, checkpoint = load_module(given["run"])
-    images = module.draw(given["n"], given["seed"], given["weights"])
+    labels = labels_to_draw(module, given)
+    images = module.draw(given["n"], given["seed"], given["weights"], labels)
     out.parent.mkdir(parents=True, exist_ok=True)
-    WRITERS[out.suffix](images, out)
+    WRITERS[out.suffix](images, labels, out)
     print(f"{given['n']} samples of {checkpoint} ({given['weights']} weights, seed {given['seed']}) in {out}")
 
 
-def write_grid(images: Any, out: Path) -> None:
+def labels_to_draw(module: Any, given: dict[str, Any]) -> Any:
+    """The class of each sample: those of `labels=` in turn, else every class in turn; None where G is told none."""
+    import torch
+
+    every = module.labels(given["n"])
+    if "labels" not in given:
+        return every
+    wished = given["labels"] if isinstance(given["labels"], list) else [given["labels"]]
+    if every is None:
+        raise UserError(f"labels={given['labels']}: this generator is told no classes; leave labels= out")
+    if not wished or max(wished) >= module.code_size:
+        last = module.code_size - 1
+        raise UserError(f"labels={given['labels']} is not allowed: classes are 0 to {last}; type labels={last}")
+    return torch.tensor(wished)[torch.arange(given["n"]) % len(wished)]
+
+
+def write_grid(images: Any, labels: Any, out: Path) -> None:
     """One picture of all images."""
     from gan_lightning.images import grid, save_png
 
     save_png(grid(images), out)
 
 
-def write_array(images: Any, out: Path) -> None:
-    """`images`: uint8 (n, C, H, W)."""
+def write_array(images: Any, labels: Any, out: Path) -> None:
+    """`images`: uint8 (n, C, H, W), and `labels`: int64 (n,) where there are any."""
     import numpy as np
 
-    np.savez_compressed(out, images=images.numpy())
+    np.savez_compressed(out, images=images.numpy(), **({} if labels is None else {"labels": labels.numpy()}))
 
 
-def write_folder(images: Any, out: Path) -> None:
+def write_folder(images: Any, labels: Any, out: Path) -> None:
     """A PNG file for each image."""
     from gan_lightning.images import save_png
 
@@ -185,7 +209,7 @@ def write_folder(images: Any, out: Path) -> None:
         save_png(image, out / f"{index:06d}.png")
 
 
-WRITERS: dict[str, Callable[[Any, Path], None]] = {".png": write_grid, ".npz": write_array, "": write_folder}
+WRITERS: dict[str, Callable[[Any, Any, Path], None]] = {".png": write_grid, ".npz": write_array, "": write_folder}
 
 
 def evaluate(words: list[str]) -> None:

@@ -26,7 +26,7 @@ ROOT: dict[str, Any] = {
     "precision": Precision,
     "max_images": PositiveInt | None,
     "max_generator_steps": PositiveInt | None,
-    **dict.fromkeys(("trainer", "model", "data", "network", "loss", "penalty", "logger", "callbacks"), dict),
+    **dict.fromkeys(("trainer", "model", "data", "network", "loss", "penalty", "augment", "logger", "callbacks"), dict),
 }
 """Every top-level key and its type."""
 
@@ -101,8 +101,7 @@ def check_node(path: str, node: Any) -> None:
 def check_arguments(path: str, node: dict[str, Any]) -> None:
     """Check one node's keys and values against the signature of its `_target_`."""
     target = locate(f"{path}._target_", node["_target_"])
-    hints = type_hints(target)
-    parameters = inspect.signature(target).parameters
+    hints, parameters = type_hints(target), parameters_of(target)
     # parameters without a default that no file sets are given by the program, not by the user
     names = [name for name, it in parameters.items() if name in node or it.default is not it.empty]
     for key, value in node.items():
@@ -113,6 +112,21 @@ def check_arguments(path: str, node: dict[str, Any]) -> None:
         if not (isinstance(value, dict) and "_target_" in value):
             expected = STRICTER.get(f"{path}.{key}", hints.get(key, Any))
             check_value(f"{path}.{key}", value, expected)
+
+
+def hands_on(target: Any) -> bool:
+    """Whether a class takes `**options` for its base class."""
+    if not inspect.isclass(target):
+        return False
+    return any(it.kind is it.VAR_KEYWORD for it in inspect.signature(target).parameters.values())
+
+
+def parameters_of(target: Any) -> dict[str, inspect.Parameter]:
+    """A target's parameters, and those that it hands on to its base class."""
+    own = {
+        name: it for name, it in inspect.signature(target).parameters.items() if it.kind is not it.VAR_KEYWORD
+    }  # `**options` is no option
+    return (parameters_of(target.__base__) if hands_on(target) else {}) | own
 
 
 def locate(path: str, target: str) -> Any:
@@ -128,7 +142,8 @@ def locate(path: str, target: str) -> Any:
 def type_hints(target: Any) -> dict[str, Any]:
     """Type hints of a class's constructor or of a function."""
     try:
-        return get_type_hints(target.__init__ if inspect.isclass(target) else target, include_extras=True)
+        own = get_type_hints(target.__init__ if inspect.isclass(target) else target, include_extras=True)
+        return (type_hints(target.__base__) if hands_on(target) else {}) | own
     except NameError:  # hints that exist for type checkers only: this library's values go unchecked
         return {}
 
@@ -162,9 +177,10 @@ def explain(error: Exception) -> UserError:
             allowed = [key for key in allowed if key in ROOT] + ["accelerator", "experiment"]
         prefix = f"{parent}." if parent else ""
         return UserError(f"{full_key} is no option.{did_you_mean(full_key.rpartition('.')[2], allowed, prefix)}")
-    if isinstance(cause, MissingConfigException) and cause.missing_cfg_file and cause.options:
+    if isinstance(cause, MissingConfigException) and cause.missing_cfg_file:
         group, _, choice = cause.missing_cfg_file.rpartition("/")
-        return UserError(f"{group}={choice} is no choice.{did_you_mean(choice, cause.options)}")
+        choices = cause.options or options(group)  # Hydra names none for a word of a list
+        return UserError(f"{group}={choice} is no choice.{did_you_mean(choice, choices)}")
     if isinstance(cause, MissingMandatoryValue):
         return UserError(f"{cause.full_key} has no value: type {cause.full_key}=VALUE")
     text = "\n".join(line for line in str(error).splitlines() if line.strip())

@@ -45,7 +45,7 @@ def of_module(module: GAN, seed: int) -> list[Source]:
     kept: list[Weights] = ["ema", "raw"] if module.ema_generator is not None else ["raw"]
 
     def source(name: Weights) -> Source:
-        return Source(name, lambda count: (module.draw(count, seed, name), None))
+        return Source(name, lambda count: (module.draw(count, seed, name), module.labels(count)))
 
     return [source(name) for name in kept]
 

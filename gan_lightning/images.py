@@ -4,11 +4,14 @@ import math
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
 ImageShape = tuple[int, int, int]
 """Channels, height, width."""
+
+RESIZED_TOGETHER = 1000  # images; their floats take little memory
 
 
 def to_float(images: Tensor) -> Tensor:
@@ -19,6 +22,14 @@ def to_float(images: Tensor) -> Tensor:
 def to_uint8(images: Tensor) -> Tensor:
     """Float [-1, 1] -> uint8 0..255, rounded; a fixed range, so pictures of different runs compare."""
     return images.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+def resize(images: Tensor, size: int) -> Tensor:
+    """uint8 images (N, C, H, W) made larger, to size x size, bilinearly; of that size already, as they are."""
+    if images.shape[2:] == (size, size):
+        return images
+    parts = (F.interpolate(part.float(), (size, size), mode="bilinear") for part in images.split(RESIZED_TOGETHER))
+    return torch.cat([part.round().to(torch.uint8) for part in parts])
 
 
 def grid(images: Tensor, columns: int | None = None, gap: int = 2, background: int = 32) -> Tensor:

@@ -1,17 +1,42 @@
 """Adversarial losses on logits, side by side.
 
-Each has `discriminator(*, real, fake)` and `generator(*, fake)`: logits (N,) in, a scalar to minimise out.
+Each has `discriminator(*, real, fake)` and `generator(*, real, fake)`: logits (N,) in, a scalar to minimise out. Only
+a `relativistic` loss compares the two sides in the generator's step; the others ignore `real` there, and get None.
 `score(logits)` is what the progress bar shows as D(x): a probability where the loss defines one, else the logit.
 """
 
-from typing import Protocol
+import math
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from pydantic import NonNegativeFloat
+from torch import Tensor, nn
 
 
-class Minimax:
+class Loss:
+    """What a game asks of a loss."""
+
+    relativistic: bool = False
+    """Whether the generator's loss needs the real logits, too."""
+
+    def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
+        """What D minimises."""
+        raise NotImplementedError
+
+    def generator(self, *, real: Tensor | None, fake: Tensor) -> Tensor:
+        """What G minimises."""
+        raise NotImplementedError
+
+    def score(self, logits: Tensor) -> Tensor:
+        """What to show of D's logits, one number each."""
+        return logits
+
+    def measures(self) -> dict[str, Tensor]:
+        """Other numbers worth showing, as they stand after D's step."""
+        return {}
+
+
+class Minimax(Loss):
     """The value function of GAN (Goodfellow et al. 2014, arXiv:1406.2661, equation 1), played as written.
 
     D minimises -E[log D(x)] - E[log(1 - D(G(z)))]; G minimises E[log(1 - D(G(z)))], which saturates when
@@ -22,7 +47,7 @@ class Minimax:
         """-log sigmoid(real) = softplus(-real); -log(1 - sigmoid(fake)) = softplus(fake)."""
         return F.softplus(-real).mean() + F.softplus(fake).mean()
 
-    def generator(self, *, fake: Tensor) -> Tensor:
+    def generator(self, *, real: Tensor | None, fake: Tensor) -> Tensor:
         """log(1 - sigmoid(fake)) = -softplus(fake)."""
         return -F.softplus(fake).mean()
 
@@ -34,12 +59,12 @@ class Minimax:
 class NonSaturating(Minimax):
     """Minimax for D; G minimises -E[log D(G(z))] (Goodfellow et al. 2014, section 3, last paragraph)."""
 
-    def generator(self, *, fake: Tensor) -> Tensor:
+    def generator(self, *, real: Tensor | None, fake: Tensor) -> Tensor:
         """-log sigmoid(fake) = softplus(-fake)."""
         return F.softplus(-fake).mean()
 
 
-class LeastSquares:
+class LeastSquares(Loss):
     """LSGAN (Mao et al. 2017, arXiv:1611.04076, equation 2) with labels a (fake), b (real), c (G's target).
 
     D minimises 1/2 E[(D(x) - b)^2] + 1/2 E[(D(G(z)) - a)^2]; G minimises 1/2 E[(D(G(z)) - c)^2].
@@ -53,7 +78,7 @@ class LeastSquares:
         """1/2 E[(real - b)^2] + 1/2 E[(fake - a)^2]."""
         return 0.5 * ((real - self.b).square().mean() + (fake - self.a).square().mean())
 
-    def generator(self, *, fake: Tensor) -> Tensor:
+    def generator(self, *, real: Tensor | None, fake: Tensor) -> Tensor:
         """1/2 E[(fake - c)^2]."""
         return 0.5 * (fake - self.c).square().mean()
 
@@ -62,7 +87,7 @@ class LeastSquares:
         return logits
 
 
-class Wasserstein:
+class Wasserstein(Loss):
     """WGAN (Arjovsky et al. 2017, arXiv:1701.07875, equation 2): the critic's mean difference.
 
     The critic maximises E[D(x)] - E[D(G(z))] and must be kept Lipschitz by clipping or a penalty.
@@ -72,7 +97,7 @@ class Wasserstein:
         """E[fake] - E[real]."""
         return fake.mean() - real.mean()
 
-    def generator(self, *, fake: Tensor) -> Tensor:
+    def generator(self, *, real: Tensor | None, fake: Tensor) -> Tensor:
         """-E[fake]."""
         return -fake.mean()
 
@@ -81,14 +106,215 @@ class Wasserstein:
         return logits
 
 
-class Loss(Protocol):
-    """What a game asks of a loss."""
+class Hinge(Loss):
+    """The hinge loss (Lim & Ye 2017, arXiv:1705.02894), as SN-GAN has it (Miyato et al. 2018, arXiv:1802.05957).
+
+    D minimises E[max(0, 1 - D(x))] + E[max(0, 1 + D(G(z)))]: images beyond the margin teach it nothing more.
+    G minimises -E[D(G(z))], without a margin, so that it always learns.
+    """
 
     def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
-        """What D minimises."""
+        """E[max(0, 1 - real)] + E[max(0, 1 + fake)]."""
+        return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
 
-    def generator(self, *, fake: Tensor) -> Tensor:
-        """What G minimises."""
+    def generator(self, *, real: Tensor | None, fake: Tensor) -> Tensor:
+        """-E[fake]."""
+        return -fake.mean()
 
     def score(self, logits: Tensor) -> Tensor:
-        """What to show of D's logits, one number each."""
+        """The logit: above 1 for certainly real, below -1 for certainly fake."""
+        return logits
+
+
+class RelativisticPairing(Loss):
+    """Relativistic GAN (Jolicoeur-Martineau 2019, arXiv:1807.00734, RSGAN), which R3GAN plays (arXiv:2501.05441).
+
+    D learns that each real image is more real than the fake beside it, and minimises E[softplus(-(D(x) - D(G(z))))];
+    G minimises the mirror image, E[softplus(-(D(G(z)) - D(x)))]. Both batches have the same size.
+    """
+
+    relativistic: bool = True
+
+    def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
+        """E[-log sigmoid(real - fake)]."""
+        return F.softplus(fake - real).mean()
+
+    def generator(self, *, real: Tensor | None, fake: Tensor) -> Tensor:
+        """The discriminator's loss with the sides swapped."""
+        assert real is not None
+        return self.discriminator(real=fake, fake=real)
+
+    def score(self, logits: Tensor) -> Tensor:
+        """The logit; only differences between real and fake mean anything."""
+        return logits
+
+
+class RelativisticAverage(RelativisticPairing):
+    """Relativistic average GAN (Jolicoeur-Martineau 2019, arXiv:1807.00734, RaSGAN).
+
+    D learns that a real image is more real than the average fake, and a fake less real than the average real image:
+    it minimises E[softplus(-(D(x) - E[D(G(z))]))] + E[softplus(D(G(z)) - E[D(x)])]. G minimises the mirror image:
+    it has both terms, too.
+    """
+
+    def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
+        """E[-log sigmoid(real - E[fake])] + E[-log(1 - sigmoid(fake - E[real]))]."""
+        return F.softplus(fake.mean() - real).mean() + F.softplus(fake - real.mean()).mean()
+
+
+class FDivergence(Loss):
+    """f-GAN (Nowozin et al. 2016, arXiv:1606.00709): D estimates a divergence between the data P and G's images Q.
+
+    With T = g_f(logit), D maximises E[T(x)] - E[f*(T(G(z)))] (section 2.3), whose greatest value is
+    D_f(P||Q) = E_Q[f(p / q)], reached at T = f'(p / q). A subclass gives g_f and f* (tables 2 and 6).
+
+    Args:
+        saturating: G minimises -E[f*(T(G(z)))], the divergence itself; otherwise -E[T(G(z))], which gives it larger
+            gradients while D wins (section 3.2).
+    """
+
+    def __init__(self, saturating: bool = False) -> None:
+        self.saturating = saturating
+
+    def activation(self, logits: Tensor) -> Tensor:
+        """T = g_f(logit), which keeps T where f* is defined; rising in the logit."""
+        raise NotImplementedError
+
+    def conjugate(self, logits: Tensor) -> Tensor:
+        """f*(g_f(logit)), simplified so that no digits are lost where T nears the edge of f*'s domain."""
+        raise NotImplementedError
+
+    def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
+        """E[f*(T(fake))] - E[T(real)]: the estimated divergence, negative."""
+        return self.conjugate(fake).mean() - self.activation(real).mean()
+
+    def generator(self, *, real: Tensor | None, fake: Tensor) -> Tensor:
+        """-E[f*(T(fake))] if saturating, else -E[T(fake)]."""
+        return -(self.conjugate if self.saturating else self.activation)(fake).mean()
+
+    def score(self, logits: Tensor) -> Tensor:
+        """The logit."""
+        return logits
+
+
+class KL(FDivergence):
+    """f-GAN of the Kullback-Leibler divergence E_P[log(p / q)]: f(u) = u log u, g_f(v) = v, f*(t) = exp(t - 1)."""
+
+    def activation(self, logits: Tensor) -> Tensor:
+        """T is the logit."""
+        return logits
+
+    def conjugate(self, logits: Tensor) -> Tensor:
+        """exp(v - 1)."""
+        return torch.exp(logits - 1)
+
+    def score(self, logits: Tensor) -> Tensor:
+        """The probability of real images, p / (p + q): the best logit is 1 + log(p / q)."""
+        return torch.sigmoid(logits - 1)
+
+
+class ReverseKL(FDivergence):
+    """f-GAN of the reverse divergence E_Q[log(q / p)]: f(u) = -log u, g_f(v) = -exp(-v), f*(t) = -1 - log(-t)."""
+
+    def activation(self, logits: Tensor) -> Tensor:
+        """-exp(-v)."""
+        return -torch.exp(-logits)
+
+    def conjugate(self, logits: Tensor) -> Tensor:
+        """-1 - log(exp(-v)) = v - 1."""
+        return logits - 1
+
+    def score(self, logits: Tensor) -> Tensor:
+        """The probability of real images, p / (p + q): the best logit is log(p / q)."""
+        return torch.sigmoid(logits)
+
+
+class Pearson(FDivergence):
+    """f-GAN of Pearson's chi-squared E_Q[(p / q - 1)^2]: f(u) = (u - 1)^2, g_f(v) = v, f*(t) = t^2 / 4 + t."""
+
+    def activation(self, logits: Tensor) -> Tensor:
+        """T is the logit."""
+        return logits
+
+    def conjugate(self, logits: Tensor) -> Tensor:
+        """v^2 / 4 + v."""
+        return logits.square() / 4 + logits
+
+
+class JensenShannon(FDivergence):
+    """f-GAN of the Jensen-Shannon divergence: E_P[log(2p / (p + q))] + E_Q[log(2q / (p + q))], no half before it.
+
+    f(u) = u log u - (u + 1) log((u + 1) / 2), g_f(v) = log 2 - log(1 + exp(-v)), f*(t) = -log(2 - exp(t)). D's loss is
+    that of `Minimax` less log 4, so D learns the same.
+    """
+
+    def activation(self, logits: Tensor) -> Tensor:
+        """log 2 - softplus(-v)."""
+        return math.log(2) - F.softplus(-logits)
+
+    def conjugate(self, logits: Tensor) -> Tensor:
+        """-log(2 - 2 sigmoid(v)) = softplus(v) - log 2."""
+        return F.softplus(logits) - math.log(2)
+
+    def score(self, logits: Tensor) -> Tensor:
+        """The probability of real images, p / (p + q): the best logit is log(p / q)."""
+        return torch.sigmoid(logits)
+
+
+class EnergyMargin(Loss):
+    """EBGAN (Zhao et al. 2017, arXiv:1609.03126, equations 1 and 2), on logits that are minus an energy.
+
+    D minimises E[energy(x)] + E[max(0, margin - energy(G(z)))]; G minimises E[energy(G(z))].
+
+    Args:
+        margin: energy beyond which D leaves fakes alone; 1 suits energies that are mean squared errors.
+    """
+
+    def __init__(self, margin: NonNegativeFloat = 1.0) -> None:
+        self.margin = margin
+
+    def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
+        """-real + relu(margin + fake)."""
+        return -real.mean() + F.relu(self.margin + fake).mean()
+
+    def generator(self, *, real: Tensor | None, fake: Tensor) -> Tensor:
+        """-fake."""
+        return -fake.mean()
+
+
+class BEGAN(nn.Module, Loss):
+    """BEGAN (Berthelot et al. 2017, arXiv:1703.10717, section 3.4), on logits that are minus an energy.
+
+    D minimises E[energy(x)] - k E[energy(G(z))], G minimises E[energy(G(z))]; after each of D's steps
+    k <- clip(k + rate * (gamma E[energy(x)] - E[energy(G(z))]), 0, 1). `measures` shows k and the convergence measure
+    E[energy(x)] + |gamma E[energy(x)] - E[energy(G(z))]|, which falls as the game goes well.
+
+    Args:
+        gamma: energy of fakes over that of real images that is aimed at; lower means less variety.
+        rate: lambda_k.
+    """
+
+    def __init__(self, gamma: NonNegativeFloat = 0.5, rate: NonNegativeFloat = 0.001) -> None:
+        super().__init__()
+        self.gamma = gamma
+        self.rate = rate
+        self.register_buffer("balance", torch.tensor(0.0))
+        self.balance: Tensor
+        self.convergence: Tensor | None = None
+
+    def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
+        """-real + k fake, by the k so far; then k moves."""
+        loss = -real.mean() + self.balance.clone() * fake.mean()
+        with torch.no_grad():
+            gap = -self.gamma * real.mean() + fake.mean()
+            self.balance.add_(self.rate * gap).clamp_(0, 1)
+            self.convergence = -real.mean() + gap.abs()
+        return loss
+
+    def generator(self, *, real: Tensor | None, fake: Tensor) -> Tensor:
+        """-fake."""
+        return -fake.mean()
+
+    def measures(self) -> dict[str, Tensor]:
+        """k, and the convergence measure."""
+        return {} if self.convergence is None else {"balance": self.balance.clone(), "convergence": self.convergence}

@@ -1,17 +1,19 @@
-"""Penalties added to the discriminator's loss: `penalty(critic, real, fake)` -> scalar.
+"""Penalties added to the discriminator's loss: `penalty(critic, real, fake, real_logits, fake_logits)` -> scalar.
 
-Gradients are taken in float32, per sample, over all pixels and channels.
+`critic` maps images (N, C, H, W) to logits (N,), through the augmentation when there is one; `real` and `fake` are
+batches as they were before it, and their logits are those the loss has just used. Gradients are taken in float32, per
+sample, over all pixels and channels.
 """
 
 from collections.abc import Callable
+from typing import Annotated
 
 import torch
-from pydantic import NonNegativeFloat
-from torch import Tensor
+import torch.nn.functional as F
+from pydantic import Field, NonNegativeFloat, NonNegativeInt
+from torch import Tensor, nn
 
 Critic = Callable[[Tensor], Tensor]
-
-Penalty = Callable[[Critic, Tensor, Tensor], Tensor]
 
 EPSILON = 1e-12  # inside the square root, whose slope at 0 is infinite
 
@@ -27,9 +29,14 @@ def input_gradients(critic: Critic, images: Tensor) -> Tensor:
     return gradients
 
 
+def squared_norms(critic: Critic, images: Tensor) -> Tensor:
+    """Squared Euclidean norm of each sample's gradient, (N,)."""
+    return input_gradients(critic, images).flatten(1).square().sum(1)
+
+
 def gradient_norms(critic: Critic, images: Tensor) -> Tensor:
     """Euclidean norm of each sample's gradient, (N,)."""
-    return (input_gradients(critic, images).flatten(1).square().sum(1) + EPSILON).sqrt()
+    return (squared_norms(critic, images) + EPSILON).sqrt()
 
 
 def interpolate(real: Tensor, fake: Tensor) -> Tensor:
@@ -38,16 +45,140 @@ def interpolate(real: Tensor, fake: Tensor) -> Tensor:
     return real + position * (fake - real)
 
 
-class WGANGP:
+class Penalty(nn.Module):
+    """What a game asks of a penalty; what it remembers is in buffers, and so in the checkpoint."""
+
+    takes_gradients: bool = True
+    """Whether it differentiates the critic by its images: then samples must not be mixed (no batch norm)."""
+
+    def forward(self, critic: Critic, real: Tensor, fake: Tensor, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        """What D minimises besides its loss."""
+        raise NotImplementedError
+
+
+class WGANGP(Penalty):
     """Gradient penalty of WGAN-GP (Gulrajani et al. 2017, arXiv:1704.00028, equation 3).
 
     weight * E[(||grad D(x_hat)||_2 - 1)^2] at x_hat on the segments between real and fake images.
     """
 
     def __init__(self, weight: NonNegativeFloat = 10.0) -> None:
+        super().__init__()
         self.weight = weight
 
-    def __call__(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
-        """Real and fake are image batches of one shape (N, C, H, W)."""
-        norms = gradient_norms(critic, interpolate(real, fake.float()))
-        return self.weight * (norms - 1).square().mean()
+    def points(self, real: Tensor, fake: Tensor) -> Tensor:
+        """Where the gradients are taken: between real and fake images."""
+        return interpolate(real, fake.float())
+
+    def price(self, norms: Tensor) -> Tensor:
+        """What each norm costs: any other than 1 does."""
+        return (norms - 1).square()
+
+    def forward(self, critic: Critic, real: Tensor, fake: Tensor, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        """weight * E[price(||grad D||_2)]."""
+        return self.weight * self.price(gradient_norms(critic, self.points(real, fake))).mean()
+
+
+class WGANLP(WGANGP):
+    """Lipschitz penalty of WGAN-LP (Petzka et al. 2018, arXiv:1709.08894): only norms above 1 cost anything.
+
+    weight * E[max(0, ||grad D(x_hat)||_2 - 1)^2] at the points of WGAN-GP; a Lipschitz critic may be flatter than 1.
+    """
+
+    def price(self, norms: Tensor) -> Tensor:
+        """What each norm costs."""
+        return F.relu(norms - 1).square()
+
+
+class DRAGAN(WGANGP):
+    """Gradient penalty of DRAGAN (Kodali et al. 2017, arXiv:1705.07215): norms of 1 around real images alone.
+
+    weight * E[(||grad D(x_hat)||_2 - 1)^2], gradients of the logit. As in the authors' notebook x_hat lies on the
+    segment from x to x + 0.5 std u, with u ~ U[0, 1) for each pixel, the standard deviation of the whole batch (one
+    number) and one position for each sample.
+    """
+
+    def points(self, real: Tensor, fake: Tensor) -> Tensor:
+        """Where the gradients are taken: between real images and noisy ones."""
+        return interpolate(real, real + 0.5 * real.std(correction=0) * torch.rand_like(real))
+
+
+class R1(Penalty):
+    """R1 (Mescheder et al. 2018, arXiv:1801.04406, equation 9): gamma / 2 E[||grad D(x)||^2] at real images.
+
+    Summed over pixels, averaged over samples. The authors' code has no half: its 10 is gamma = 20.
+    """
+
+    def __init__(self, gamma: NonNegativeFloat = 10.0) -> None:
+        super().__init__()
+        self.gamma = gamma
+
+    def forward(self, critic: Critic, real: Tensor, fake: Tensor, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        """Gamma / 2 times the real images' mean squared gradient norm."""
+        return self.gamma / 2 * squared_norms(critic, real).mean()
+
+
+class R2(R1):
+    """R2 (Mescheder et al. 2018, arXiv:1801.04406, equation 10): the same as R1, at fake images."""
+
+    def forward(self, critic: Critic, real: Tensor, fake: Tensor, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        """Gamma / 2 times the fake images' mean squared gradient norm."""
+        return self.gamma / 2 * squared_norms(critic, fake).mean()
+
+
+class WGANDiv(Penalty):
+    """Wasserstein divergence (Wu et al. 2018, arXiv:1712.01026): k E[||grad D(x_hat)||^p] between real and fake.
+
+    With `loss=wasserstein` the critic then needs no Lipschitz constraint: it estimates a divergence of its own.
+    """
+
+    def __init__(self, k: NonNegativeFloat = 2.0, p: Annotated[float, Field(ge=2)] = 6.0) -> None:
+        super().__init__()
+        self.k, self.p = k, p
+
+    def forward(self, critic: Critic, real: Tensor, fake: Tensor, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        """K times the mean p-th power of the gradient norms, from their squares: no root, whose slope is infinite."""
+        return self.k * squared_norms(critic, interpolate(real, fake.float())).pow(self.p / 2).mean()
+
+
+class LeCam(Penalty):
+    """LeCam regularisation (Tseng et al. 2021, arXiv:2104.03310) against overfitting on little data.
+
+    weight * (E[max(0, D(x) - a_fake)^2] + E[max(0, a_real - D(G(z)))^2]): D may not call an image much more real than
+    fakes have been of late, nor much more fake than real ones. The anchors a are moving averages of D's mean logits,
+    with the current batch in them. As in the authors' code nothing is added in the first `start` steps of D and the
+    one after them, and until then the anchors are the last batch's means.
+    """
+
+    takes_gradients = False
+    steps: Tensor
+    real_anchor: Tensor
+    fake_anchor: Tensor
+
+    def __init__(
+        self,
+        weight: NonNegativeFloat = 0.3,
+        decay: Annotated[float, Field(ge=0, lt=1)] = 0.99,
+        start: NonNegativeInt = 1000,
+    ) -> None:
+        super().__init__()
+        self.weight, self.decay, self.start = weight, decay, start
+        self.register_buffer("steps", torch.zeros((), dtype=torch.long))
+        self.register_buffer("real_anchor", torch.zeros(()))
+        self.register_buffer("fake_anchor", torch.zeros(()))
+
+    def forward(self, critic: Critic, real: Tensor, fake: Tensor, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        """The penalty of this step's logits; the anchors move first."""
+        self.follow(self.real_anchor, real_logits)
+        self.follow(self.fake_anchor, fake_logits)
+        excess = F.relu(real_logits - self.fake_anchor).square().mean()
+        excess = excess + F.relu(self.real_anchor - fake_logits).square().mean()
+        weight = self.weight * (self.steps > self.start)  # a tensor: a GPU need not be waited for
+        self.steps += 1
+        return weight * excess
+
+    def follow(self, anchor: Tensor, logits: Tensor) -> None:
+        """Move a moving average towards the mean of some logits."""
+        mean = logits.detach().mean()
+        averaging = (self.steps >= self.start) & (self.steps > 0)
+        anchor.copy_(torch.where(averaging, anchor.lerp(mean, 1 - self.decay), mean))

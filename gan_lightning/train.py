@@ -60,7 +60,7 @@ def train(
     quieten_lightning()
     seed_everything(cfg.seed, workers=True, verbose=False)
     data = build_data(cfg)
-    module = build_module(cfg, data.image_shape)
+    module = build_module(cfg, data.image_shape, len(data.class_names))
     callbacks = build_callbacks(cfg)
     options = trainer_options(cfg)
     start_folder(cfg, folder, resumed=checkpoint is not None)

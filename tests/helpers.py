@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 from gan_lightning.build import build_data, build_module
 from gan_lightning.config import check, compose
 from gan_lightning.models import GAN
+from gan_lightning.models.gan import Sample
 from gan_lightning.runs import RunFolder
 from gan_lightning.train import train
 
@@ -30,7 +31,18 @@ def built(*overrides: str) -> GAN:
     """The module a command line gives, weights drawn from seed 0."""
     cfg = composed(*overrides)
     torch.manual_seed(0)
-    return build_module(cfg, build_data(cfg).image_shape)
+    data = build_data(cfg)
+    return build_module(cfg, data.image_shape, len(data.class_names))
+
+
+def sample(images: torch.Tensor) -> Sample:
+    """Images of a game that tells G nothing but z."""
+    return Sample(images, torch.empty(len(images), 0))
+
+
+def judged(module: GAN, real: torch.Tensor, fake: torch.Tensor) -> list[torch.Tensor]:
+    """The logits of real and fake images, as D's step sees them."""
+    return [verdict.logits for verdict in module.judge(sample(real), sample(fake))]
 
 
 def run(folder: Path, *overrides: str) -> RunFolder:

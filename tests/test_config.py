@@ -12,7 +12,7 @@ from gan_lightning.precision import choose_precision
 from gan_lightning.train import longer, trainer_options
 from tests.helpers import built
 
-GROUPS = ("model", "loss", "network", "penalty", "data", "accelerator", "logger", "callbacks", "experiment")
+GROUPS = ("model", "loss", "network", "penalty", "augment", "data", "accelerator", "logger", "callbacks", "experiment")
 CHOICES = [(group, choice) for group in GROUPS for choice in options(group)]
 
 
@@ -28,7 +28,10 @@ def test_every_choice_has_a_description_of_one_line():
         assert 5 < len(options(group)[choice]) < 130, f"{group}={choice} needs a first comment line"
 
 
-@pytest.mark.parametrize("model,penalty", itertools.product(options("model"), options("penalty")))
+UNPACKED = sorted(set(options("model")) - {"pacgan"})  # a pack's penalty would be no single image's
+
+
+@pytest.mark.parametrize("model,penalty", itertools.product(UNPACKED, options("penalty")))
 def test_every_model_takes_every_penalty_once_its_critic_has_no_batch_norm(model, penalty):
     built(f"model={model}", f"penalty={penalty}", "network.discriminator.norm=layer").configure_optimizers()
 
@@ -39,6 +42,22 @@ RECIPES = {  # batch, noise, latent, n_critic, G's rate, first momentum, clip
     "dcgan": (128, "uniform", 100, 1, 2e-4, 0.5, None),
     "wgan": (64, "normal", 100, 5, 5e-5, None, 0.01),
     "wgan_gp": (50, "normal", 128, 5, 1e-4, 0.5, None),
+    "wgan_lp": (50, "normal", 128, 5, 1e-4, 0.5, None),
+    "wgan_div": (50, "normal", 128, 5, 1e-4, 0.5, None),
+    "dragan": (128, "uniform", 100, 1, 1e-4, 0.5, None),
+    "sngan": (64, "normal", 128, 5, 2e-4, 0.0, None),
+    "hinge": (64, "normal", 100, 1, 2e-4, 0.5, None),
+    "ragan": (64, "normal", 100, 1, 2e-4, 0.5, None),
+    "r1gan": (64, "normal", 256, 1, 1e-4, None, None),
+    "r3gan": (64, "normal", 64, 1, 2e-4, 0.0, None),
+    "pacgan": (64, "uniform", 100, 1, 2e-4, 0.5, None),
+    "cgan": (100, "uniform", 100, 1, 0.1, 0.5, None),
+    "acgan": (100, "normal", 100, 1, 2e-4, 0.5, None),
+    "projection": (64, "normal", 128, 5, 2e-4, 0.0, None),
+    "infogan": (128, "uniform", 62, 1, 1e-3, 0.5, None),
+    "ebgan": (64, "uniform", 100, 1, 2e-4, 0.5, None),
+    "began": (16, "uniform", 64, 1, 8e-5, 0.5, None),
+    "sagan": (64, "normal", 128, 1, 1e-4, 0.0, None),
 }
 
 
@@ -71,15 +90,20 @@ def message(*overrides):
 
 MISTAKES = {
     "modle=wgan": r"modle is no option. Did you mean model\? Allowed: .*model, network",
-    "model=wgan_pg": r"model=wgan_pg is no choice. Did you mean wgan_gp\? Allowed: dcgan, gan, lsgan, wgan, wgan_gp$",
+    "model=wgan_pg": r"model=wgan_pg is no choice. Did you mean wgan_lp\? Allowed: acgan, began, .*, wgan_gp, wgan_lp$",
     "logger=wandbb": r"logger=wandbb is no choice. Did you mean wandb\? Allowed: auto, csv, tensorboard, wandb",
     "data.batchsize=3": r"data.batchsize is no option. Did you mean data.batch_size\? Allowed: batch_size, dir",
     "trainer.max_epoch=1": r"trainer.max_epoch is no option. Did you mean trainer.max_epochs\?",
     "model.generator_optimizer.lrr=1": r"Did you mean model.generator_optimizer.lr\? Allowed: betas, fused, lr",
     "callbacks.sample.images=3": r"callbacks.sample is no option. Did you mean callbacks.samples\?",
     "penalty=null": r"Config group override must be a string or a list",
+    "penalty=r3": r"penalty=r3 is no choice. Did you mean r\d\? Allowed: dragan, lecam, none, r1, r2, wgan_div",
+    "penalty=[r1,lecan]": r"penalty=lecan is no choice. Did you mean lecam\? Allowed: dragan, lecam, none, r1, r2",
+    "logger=[csv,wandbb]": r"logger=wandbb is no choice. Did you mean wandb\? Allowed: auto, csv, tensorboard, wandb",
+    "augment=diffaugmet": r"augment=diffaugmet is no choice. Did you mean diffaugment\? Allowed: diffaugment,",
+    "penalty.weight=3": r"penalty.weight is no option",
     "callbacks.samples.growth=0.5": r"growth=0.5 is not allowed: it should be greater than or equal to 1",
-    "+foo=1": r"foo is no option. Allowed: callbacks, data",
+    "+foo=1": r"foo is no option. Allowed: augment, callbacks, data",
     "+model.n_critics=1": r"model.n_critics is no option. Did you mean model.n_critic\?",
     "data.batch_size=many": r"data.batch_size=many is not allowed: it should be a valid integer",
     "data.batch_size=0": r"data.batch_size=0 is not allowed: it should be greater than 0",
@@ -100,6 +124,25 @@ MISTAKES = {
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_mistakes_are_explained(mistake):
     assert re.search(MISTAKES[mistake], message(mistake))
+
+
+def test_a_penaltys_options_are_under_its_own_name():
+    assert compose("model=wgan_gp", "penalty.wgan_gp.weight=3").penalty == {
+        "wgan_gp": {"_target_": "gan_lightning.penalties.WGANGP", "weight": 3}
+    }
+    assert list(compose("model=wgan_gp", "penalty=[r1,r2]").penalty) == ["r1", "r2"]
+    assert compose("model=wgan_gp", "penalty=none").penalty == compose("model=dcgan").penalty == {}
+
+
+@pytest.mark.parametrize("name", options("penalty"))
+def test_a_penaltys_name_is_its_files(name):
+    assert set(compose(f"penalty={name}").penalty) == {name} - {"none"}
+
+
+def test_wrong_options_of_a_penalty_are_explained():
+    assert message("model=wgan_gp", "penalty.weight=3") == "penalty.weight is no option. Allowed: wgan_gp"
+    too_small = message("model=wgan_gp", "penalty.wgan_gp.weight=-1.0")
+    assert too_small == "penalty.wgan_gp.weight=-1.0 is not allowed: it should be greater than or equal to 0"
 
 
 def test_a_wrong_key_inside_a_yaml_file_is_explained():
@@ -169,7 +212,7 @@ def test_verbs_and_their_words():
 @pytest.mark.parametrize(
     "words,complaint",
     [
-        (["rnu=x"], r"rnu is no option here. Did you mean run\? Allowed: n, out, run, seed, weights"),
+        (["rnu=x"], r"rnu is no option here. Did you mean run\? Allowed: labels, n, out, run, seed, weights"),
         (["n=5"], r"run= is missing"),
         (["run=x", "n=0"], r"n=0 is not allowed: it should be greater than 0"),
         (["run=x", "weights=average"], r"weights=average is not allowed: it should be 'ema' or 'raw'"),

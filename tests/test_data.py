@@ -8,10 +8,11 @@ import pytest
 import torch
 from PIL import Image
 
-from gan_lightning.data import MNIST, Batch, BatchLoader, FashionMNIST, ImageFolder, MNIST5k, sources
+from gan_lightning.data import MNIST, Batch, BatchLoader, FashionMNIST, ImageFolder, MNIST5k, StackedMNIST, sources
 from gan_lightning.data.datamodule import hold_out
 from gan_lightning.data.idx import parse_idx
 from gan_lightning.errors import UserError
+from gan_lightning.images import resize
 
 
 def numbered(count):
@@ -108,6 +109,23 @@ def test_mnist_5k_is_500_real_digits_of_each_class():
     assert len(rows) == 5000  # no digit is in two splits, and none twice
     assert everything.float().mean().item() == pytest.approx(33.3, abs=1)  # MNIST's own mean is 33.3 of 255
     assert data.class_names == [str(i) for i in range(10)]
+
+
+def test_larger_digits_are_the_same_digits_resized():
+    small, large = MNIST5k(), MNIST5k(size=64)
+    small.fetch()
+    assert large.image_shape == (1, 64, 64)
+    for before, after in zip(small.load(), large.load(), strict=True):
+        assert torch.equal(before.labels, after.labels)
+        assert torch.equal(after.images, resize(before.images, 64))
+
+
+def test_larger_digits_are_scored_under_another_name_by_another_judge():
+    """The shipped classifier would read 64x64 pixels without complaint, and its figures would mean nothing."""
+    for kind, name in ((MNIST, "mnist"), (FashionMNIST, "fashion_mnist"), (MNIST5k, "mnist_5k")):
+        assert (kind().short_name, kind(size=28).reference) == (name, kind.reference) and kind.reference
+        assert (kind(size=64).short_name, kind(size=64).reference) == (f"{name}_64", None)
+    assert StackedMNIST(size=32).image_shape == (3, 32, 32)
 
 
 def test_a_damaged_cache_of_digits_is_mended(tmp_path, monkeypatch):

@@ -14,7 +14,7 @@ from gan_lightning.images import to_float
 from gan_lightning.models import wgan
 from gan_lightning.models.ema import decay, update_average
 from gan_lightning.precision import BFloat16, Float32
-from tests.helpers import built
+from tests.helpers import built, judged, sample
 
 
 def play(module, batches, plugin=None, batch_size=8, **options):
@@ -38,10 +38,34 @@ def moved(before, network):
     return all(not torch.equal(before[name], value) for name, value in weights.items())
 
 
-@pytest.mark.parametrize("model,loss,network", itertools.product(*map(options, ("model", "loss", "network"))))
-def test_every_combination_moves_both_players(model, loss, network, monkeypatch):
+ENERGIES = {"energy_margin", "began"}  # losses of networks whose logit is minus an energy
+
+HEADLESS = {"autoencoder"}  # networks on whose features no game can put another head
+
+OTHER_HEADS = ("cgan", "acgan", "projection", "infogan", "pacgan", "hinge")
+
+
+NORMALISED = ("hinge", "projection")  # spectrally, which needs weights that do not start at zero
+
+
+def games():
+    """Every model as it is; every loss on every network; every penalty; every head on every network."""
+    yield from ((f"model={model}",) for model in options("model"))
+    for loss, network in itertools.product(options("loss"), options("network")):
+        if (loss in ENERGIES) == (network == "autoencoder"):
+            yield f"loss={loss}", f"network={network}"
+    for penalty, network in itertools.product(options("penalty"), ("dcgan", "mlp")):
+        yield f"penalty={penalty}", "loss=wasserstein", f"network={network}", "network.discriminator.norm=none"
+    for model, network in itertools.product(OTHER_HEADS, options("network")):
+        if network not in HEADLESS and (network != "r3gan" or model not in NORMALISED):
+            norm = ["network.generator.norm=none"] if model == "projection" and network != "resnet" else []
+            yield f"model={model}", f"network={network}", *norm
+
+
+@pytest.mark.parametrize("words", list(games()), ids=" ".join)
+def test_every_game_moves_both_players(words, monkeypatch):
     monkeypatch.setattr(wgan, "BOOSTED_ITERATIONS", 2)
-    module = built(f"model={model}", f"loss={loss}", f"network={network}")
+    module = built(*words)
     losses = []
     step = module.training_step
 
@@ -78,7 +102,7 @@ def test_each_players_step_leaves_the_other_untouched(model, monkeypatch):
         def guarded(*arguments):
             before, other_before = snapshot(mover), {n: p.clone() for n, p in other.named_parameters()}
             outcome = step(*arguments)
-            assert moved(before, mover)
+            assert any(not torch.equal(before[name], value) for name, value in mover.named_parameters())
             assert all(torch.equal(other_before[name], value) for name, value in other.named_parameters())
             assert all(p.requires_grad for p in itertools.chain(mover.parameters(), other.parameters()))
             return outcome
@@ -96,10 +120,10 @@ def test_the_discriminator_gets_no_gradient_in_the_generators_step(monkeypatch):
     module = built("network=mlp")
     generator_step = module.generator_step
 
-    def watched(fake):
+    def watched(real, fake):
         for parameter in module.discriminator.parameters():
             parameter.grad = None
-        outcome = generator_step(fake)
+        outcome = generator_step(real, fake)
         assert all(parameter.grad is None for parameter in module.discriminator.parameters())
         assert all(parameter.grad is not None for parameter in module.generator.parameters())
         return outcome
@@ -151,7 +175,8 @@ def test_generator_first_on_shared_fakes_is_simultaneous_descent():
     real = to_float(next(iter(data.train_dataloader())).images)
     fake = g(module.sample_latent(8))
     real_logits, fake_logits = d(real), d(fake)
-    gradient_g = torch.autograd.grad(module.loss.generator(fake=fake_logits), list(g.parameters()), retain_graph=True)
+    loss_g = module.loss.generator(real=None, fake=fake_logits)
+    gradient_g = torch.autograd.grad(loss_g, list(g.parameters()), retain_graph=True)
     loss_d = module.loss.discriminator(real=real_logits, fake=d(fake.detach()))
     gradient_d = torch.autograd.grad(loss_d, list(d.parameters()))
     for network, stepped, gradients, rate in (
@@ -173,16 +198,18 @@ def test_sharing_fakes_saves_one_pass_through_the_generator(shared, passes):
     assert moved(before, module.generator)
 
 
-def test_in_bfloat16_the_generator_faces_the_discriminator_that_has_just_stepped(monkeypatch):
+@pytest.mark.parametrize("loss", ["non_saturating", "relativistic"])
+def test_in_bfloat16_the_generator_faces_the_discriminator_that_has_just_stepped(loss, monkeypatch):
     """Autocast caches weights it has cast; a stale cast would show G the discriminator of before its step."""
-    module = built("network=mlp", "model.discriminator_optimizer.lr=0.05")
+    module = built("network=mlp", f"loss={loss}", "model.discriminator_optimizer.lr=0.05")
     generator_step = module.generator_step
     seen = []
 
-    def compared(fake):
-        outcome = generator_step(fake)
+    def compared(real, fake):
+        outcome = generator_step(real, fake)
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, cache_enabled=False):
-            seen.append((outcome["loss_g"].item(), module.loss.generator(fake=module.logits(fake)).item()))
+            fresh = module.loss.generator(real=module.reference(real), fake=module.assess(fake).logits)
+            seen.append((outcome["loss_g"].item(), fresh.item()))
         return outcome
 
     monkeypatch.setattr(module, "generator_step", compared)
@@ -196,6 +223,34 @@ def test_batch_norm_in_a_penalised_critic_is_refused_with_a_reason():
     with pytest.raises(UserError, match=r"batch norm, which mixes the samples.*type network.discriminator.norm=layer"):
         built("model=dcgan", "penalty=wgan_gp")
     built("model=dcgan", "penalty=wgan_gp", "network.discriminator.norm=layer")
+    with pytest.raises(UserError, match="penalty R2 needs each sample's own gradient"):
+        built("model=dcgan", "penalty=[lecam,r2]")
+    built("model=dcgan", "penalty=lecam")  # takes no gradients
+
+
+def test_a_relativistic_generator_faces_real_logits_without_a_graph(monkeypatch):
+    module = built("model=dcgan", "loss=relativistic")
+    seen = []
+    generator = module.loss.generator
+
+    def watched(*, real, fake):
+        seen.append((len(real), real.requires_grad, fake.requires_grad))
+        return generator(real=real, fake=fake)
+
+    monkeypatch.setattr(module.loss, "generator", watched)
+    play(module, batches=2)
+    assert seen == [(8, False, True)] * 2
+    assert built("network=mlp").reference(sample(torch.zeros(2, 1, 28, 28))) is None
+
+
+def test_a_relativistic_game_does_not_see_a_constant_added_to_all_logits():
+    """The discriminator's last bias cancels: it gets no gradient, whatever the other weights get."""
+    module = built("network=mlp", "loss=relativistic")
+    real, fake = judged(module, *torch.randn(2, 8, 1, 28, 28))
+    module.loss.discriminator(real=real, fake=fake).backward()
+    *others, last = module.discriminator.parameters()
+    assert last.shape == (1,) and abs(last.grad.item()) < 1e-6
+    assert all(other.grad.abs().sum() > 1e-4 for other in others)
 
 
 def test_an_unconstrained_wasserstein_critic_is_warned_of(caplog):
@@ -204,6 +259,7 @@ def test_an_unconstrained_wasserstein_critic_is_warned_of(caplog):
     caplog.clear()
     built("model=wgan")
     built("model=wgan_gp")
+    built("model=wgan_gp", "penalty=wgan_div")
     assert not caplog.records
 
 
@@ -264,9 +320,9 @@ def test_the_averaged_generator_follows_the_recurrence(n_critic):
     seen = 0
     generator_step = module.generator_step
 
-    def followed(fake):
+    def followed(real, fake):
         nonlocal seen
-        outcome = generator_step(fake)
+        outcome = generator_step(real, fake)
         seen += 8
         kept = 0.5 ** (8 / min(50, 0.05 * seen))
         for own, new in zip(expected, module.generator.parameters(), strict=True):
@@ -298,8 +354,8 @@ def test_schedules_step_with_their_own_players_optimizer():
 def test_losses_of_an_undecided_discriminator():
     """With D's last layer at 0 every logit is 0: D's loss is log 4 and G's log 2, whatever the images."""
     module = built("network=mlp", "model.discriminator_optimizer.lr=0")
-    torch.nn.init.zeros_(module.discriminator.layers[-1].weight)
-    torch.nn.init.zeros_(module.discriminator.layers[-1].bias)
+    torch.nn.init.zeros_(module.discriminator.head.weight)
+    torch.nn.init.zeros_(module.discriminator.head.bias)
     outcomes = []
     step = module.training_step
     module.training_step = lambda *arguments: outcomes.append(step(*arguments)) or outcomes[-1]
@@ -312,7 +368,14 @@ def test_losses_of_an_undecided_discriminator():
 # Nothing that makes a step faster changes what it computes
 
 
-RATES = {"model=dcgan": 0.05, "model=dcgan network=mlp": 0.05, "model=lsgan": 2e-3, "model=wgan_gp": 1e-3}
+RATES = {
+    "model=dcgan": 0.05,
+    "model=dcgan network=mlp": 0.05,
+    "model=dcgan network=conv_pool": 0.01,
+    "model=dcgan network=mlp loss=relativistic penalty=[r1,r2] augment=diffaugment_color": 0.05,
+    "model=lsgan": 2e-3,
+    "model=wgan_gp": 1e-3,
+}
 
 
 @pytest.mark.parametrize("game,rate", RATES.items())
@@ -348,11 +411,11 @@ def test_training_equals_a_plain_loop_in_the_plain_layout(game, rate):
 def test_real_and_fake_are_judged_in_one_pass_unless_batch_norm_would_mix_them(norm, passes):
     module = built(f"network.discriminator.norm={norm}")
     real, fake = torch.randn(2, 8, 1, 28, 28)
-    alone = module.logits(real), module.logits(fake)
+    alone = [module.assess(sample(images)).logits for images in (real, fake)]
     calls = []
     module.discriminator.register_forward_hook(lambda *_: calls.append(1))
-    for judged, expected in zip(module.judge(real, fake), alone, strict=True):
-        torch.testing.assert_close(judged, expected, rtol=1e-4, atol=1e-5)
+    for together, expected in zip(judged(module, real, fake), alone, strict=True):
+        torch.testing.assert_close(together, expected, rtol=1e-4, atol=1e-5)
     assert len(calls) == passes
 
 
@@ -378,6 +441,11 @@ def test_compiling_leaves_a_penalised_critic_alone(monkeypatch):
         (("network=mlp",), []),
         (("network=mlp", "model.compile=default"), [("MLPGenerator", "default"), ("MLPDiscriminator", "default")]),
         (("model=wgan_gp", "model.compile=max-autotune"), [("DCGANGenerator", "max-autotune")]),
+        (("network=mlp", "penalty=[lecam,r1]", "model.compile=default"), [("MLPGenerator", "default")]),
+        (
+            ("network=mlp", "penalty=lecam", "model.compile=default"),
+            [("MLPGenerator", "default"), ("MLPDiscriminator", "default")],
+        ),
     ):
         compiled.clear()
         built(*game).compile_players()

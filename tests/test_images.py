@@ -1,7 +1,8 @@
 import torch
 from PIL import Image
 
-from gan_lightning.images import grid, save_gif, save_png, to_float, to_uint8
+from gan_lightning import images as images_module
+from gan_lightning.images import grid, resize, save_gif, save_png, to_float, to_uint8
 
 
 def test_every_byte_survives_the_round_trip():
@@ -13,6 +14,17 @@ def test_every_byte_survives_the_round_trip():
 
 def test_out_of_range_values_are_clamped_not_wrapped():
     assert to_uint8(torch.tensor([-1.5, 1.5])).tolist() == [0, 255]
+
+
+def test_resizing_keeps_ramps_and_constants(monkeypatch):
+    """Bilinear: a ramp of 4 a pixel becomes one of 2, half a new pixel aside; beyond the last centres it is flat."""
+    monkeypatch.setattr(images_module, "RESIZED_TOGETHER", 2)
+    ramp = (4 * torch.arange(28)).expand(28, 28)
+    images = torch.stack([ramp, ramp.T, torch.full((28, 28), 77)]).to(torch.uint8).unsqueeze(1)
+    larger = (2 * torch.arange(56) - 1).clamp(0, 108).expand(56, 56)
+    expected = torch.stack([larger, larger.T, torch.full((56, 56), 77)]).to(torch.uint8).unsqueeze(1)
+    assert torch.equal(resize(images, 56), expected)
+    assert resize(images, 28) is images
 
 
 def test_a_grid_holds_every_image_in_its_cell():

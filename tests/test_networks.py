@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -6,8 +8,9 @@ from gan_lightning.build import build
 from gan_lightning.config import compose, options
 from gan_lightning.errors import UserError
 from gan_lightning.networks.dcgan import channels, resolutions
-from gan_lightning.networks.layers import FlattenPixels, UnflattenPixels
+from gan_lightning.networks.layers import FlattenPixels, StretchedSigmoid, UnflattenPixels
 from gan_lightning.networks.maxout import Maxout
+from gan_lightning.networks.mlp import MLPGenerator
 
 SHAPES = [(1, 28, 28), (3, 28, 28), (1, 32, 32), (3, 32, 32), (1, 64, 64), (3, 64, 64)]
 
@@ -28,7 +31,10 @@ def test_shapes_and_ranges(network, image_shape):
     assert discriminator(images).shape == (3,)
 
 
-@pytest.mark.parametrize("network", options("network"))
+HEADS = sorted(set(options("network")) - {"autoencoder"})  # whose logit is minus an energy
+
+
+@pytest.mark.parametrize("network", HEADS)
 def test_logits_are_not_squashed(network):
     """No network ends in a sigmoid: scaling the last layer scales the logits."""
     _, discriminator = pair(network, (1, 28, 28))
@@ -36,7 +42,7 @@ def test_logits_are_not_squashed(network):
     images = torch.rand(4, 1, 28, 28) * 2 - 1
     before = discriminator(images)
     with torch.no_grad():
-        for parameter in discriminator.layers[-1].parameters():
+        for parameter in discriminator.head.parameters():
             parameter.mul_(1000)
     torch.testing.assert_close(discriminator(images), before * 1000, rtol=1e-3, atol=1e-3)
 
@@ -59,12 +65,34 @@ def test_with_batch_norm_they_are_not():
     assert gradients[1:].abs().sum() > 0
 
 
+@pytest.mark.parametrize("network", HEADS)
+def test_every_discriminator_is_a_linear_head_on_features(network):
+    _, discriminator = pair(network, (3, 28, 28))
+    discriminator.eval()
+    images = torch.rand(4, 3, 28, 28) * 2 - 1
+    features = discriminator.features(images)
+    assert isinstance(discriminator.head, nn.Linear)
+    assert features.shape == (4, discriminator.head.in_features) and discriminator.head.out_features == 1
+    logits = features @ discriminator.head.weight[0] + discriminator.head.bias
+    torch.testing.assert_close(discriminator(images), logits, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("network", options("network"))
+def test_a_generator_for_classes_reads_the_label_behind_z(network):
+    cfg = compose(f"network={network}").network.generator
+    plain, labelled = (
+        build(cfg, image_shape=(1, 28, 28), latent_dim=latent_dim, **facts)
+        for latent_dim, facts in ((13, {}), (10, {"num_classes": 3}))
+    )
+    assert labelled.load_state_dict(plain.state_dict()) and labelled(torch.randn(2, 13)).shape == (2, 1, 28, 28)
+
+
 def test_dcgan_halves_down_to_7_or_4_pixels():
     assert resolutions(28) == [28, 14, 7]
     assert resolutions(32) == [32, 16, 8, 4]
     assert resolutions(64) == [64, 32, 16, 8, 4]
     assert channels((3, 64, 64), 64) == [3, 64, 128, 256, 512]
-    with pytest.raises(UserError, match="network=dcgan cannot halve images of 50 pixels"):
+    with pytest.raises(UserError, match="images of 50 pixels cannot be halved"):
         resolutions(50)
 
 
@@ -77,6 +105,60 @@ def test_dcgan_follows_the_papers_rules():
     assert len(norms) == len(convolutions) - 1  # none on D's first layer
     assert isinstance(generator.layers[-2], nn.ConvTranspose2d)  # none on G's output
     assert isinstance(generator.layers[-1], nn.Tanh)
+
+
+def test_dcgan_without_biases_keeps_them_where_no_norm_follows():
+    generator, discriminator = (
+        build(node, bias=False, image_shape=(1, 28, 28), **facts)
+        for node, facts in zip(compose("network=dcgan").network.values(), ({"latent_dim": 10}, {}), strict=True)
+    )
+    layers = [m for m in generator.modules() if isinstance(m, (nn.Linear, nn.ConvTranspose2d))]
+    assert all(layer.bias is None for layer in layers)
+    first, *others = [m for m in discriminator.modules() if isinstance(m, nn.Conv2d)]
+    assert first.bias is not None and discriminator.head.bias is not None
+    assert all(layer.bias is None for layer in others)
+
+
+@pytest.mark.parametrize(
+    "init,weight_std,norm_mean", [("normal", 0.02, 1), ("normal_all", 0.02, 0), ("he", None, None)]
+)
+def test_dcgan_draws_the_initial_weights_asked_for(init, weight_std, norm_mean):
+    torch.manual_seed(0)
+    _, discriminator = pair("dcgan", (1, 28, 28), init=init, width=128)
+    conv = [m for m in discriminator.modules() if isinstance(m, nn.Conv2d)][1]  # 256 x 128 x 4 x 4 draws
+    assert conv.weight.std().item() == pytest.approx(weight_std or math.sqrt(2 / (128 * 16)), rel=0.01)
+    norm = next(m for m in discriminator.modules() if isinstance(m, nn.BatchNorm2d))  # 256 draws
+    if init == "he":
+        assert (norm.weight == 1).all()  # He's rule is for layers
+    else:
+        assert norm.weight.mean().item() == pytest.approx(norm_mean, abs=0.01)  # 8 standard errors
+        assert norm.weight.std().item() == pytest.approx(0.02, rel=0.3)
+    assert (conv.bias == 0).all() == (init != "normal_all")  # whose biases stay as torch draws them
+
+
+def test_a_stretched_sigmoid_is_twice_the_sigmoid_less_one():
+    x = torch.linspace(-20, 20, 101)
+    torch.testing.assert_close(StretchedSigmoid()(x), 2 * torch.sigmoid(x) - 1, rtol=1e-5, atol=2e-7)
+
+
+def test_the_norm_stands_where_the_mlp_is_told():
+    for norm_after, order in (
+        (False, [nn.Linear, nn.BatchNorm1d, nn.LeakyReLU]),
+        (True, [nn.Linear, nn.LeakyReLU, nn.BatchNorm1d]),
+    ):
+        layers = MLPGenerator((1, 28, 28), 10, [5, 6], norm_after=norm_after, output="sigmoid").layers
+        assert [type(layer) for layer in layers[:-1]] == [*order, *order, nn.Linear, StretchedSigmoid]
+
+
+def test_xavier_weights_fill_the_bound_of_their_fans():
+    torch.manual_seed(0)
+    generator, discriminator = pair("conv_pool", (1, 28, 28))
+    linear, transposed = generator.layers[3], generator.layers[7]
+    for layer, fans in ((linear, 1024 + 7 * 7 * 128), (transposed, 16 * (128 + 64)), (discriminator.head, 1024 + 1)):
+        bound = math.sqrt(6 / fans)
+        assert layer.weight.abs().max().item() == pytest.approx(bound, rel=0.02)  # of 1,024 draws or more
+        assert layer.weight.abs().max() <= bound
+        assert layer.weight.mean().item() == pytest.approx(0, abs=6 * bound / math.sqrt(3 * layer.weight.numel()))
 
 
 def test_maxout_is_the_largest_of_its_pieces():

@@ -49,9 +49,10 @@ class Checkpoints(Checkpoint):
         self.saved_step = trainer.global_step
 
     def on_save_checkpoint(self, trainer: Trainer, module: GAN, checkpoint: dict[str, Any]) -> None:  # type: ignore[override]
-        """Keep every process's random state, and the image shape, so that sampling needs no data."""
+        """Keep every process's random state, and the images' shape and classes, so that sampling needs no data."""
         data: ImageData = trainer.datamodule  # type: ignore[attr-defined]
         checkpoint["image_shape"] = list(data.image_shape)
+        checkpoint["num_classes"] = len(data.class_names)
         checkpoint["random_states"] = gather(random_state(), trainer.world_size)
 
     def on_load_checkpoint(self, trainer: Trainer, module: GAN, checkpoint: dict[str, Any]) -> None:  # type: ignore[override]

@@ -2,7 +2,6 @@ import math
 from pathlib import Path
 from typing import Annotated, Any
 
-import torch
 from pydantic import Field, NonNegativeInt, PositiveInt
 from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.utilities import rank_zero_only
@@ -11,11 +10,14 @@ from gan_lightning.data import ImageData
 from gan_lightning.images import grid, save_gif, save_png, to_uint8
 from gan_lightning.loggers import GuardedWandbLogger, log_picture
 from gan_lightning.models import GAN
+from gan_lightning.models.infogan import TRAVERSED
 from gan_lightning.runs import RunFolder
 
 
 class Samples(Callback):
-    """Grids from the same noise all along: samples/step-N.png, every logger that shows pictures, timelapse.gif.
+    """Grids from the same noise all along, a column for each class where G is told one.
+
+    They go to samples/step-N.png, to every logger that shows pictures, and into timelapse.gif.
 
     Grids are drawn at generator steps 0, `first`, `first * growth`, `first * growth^2` ... and at the end. The
     noise has its own random generator and batch norm its eval mode, so that watching never changes training.
@@ -44,7 +46,8 @@ class Samples(Callback):
     def on_train_start(self, trainer: Trainer, module: GAN) -> None:  # type: ignore[override]
         """Draw the noise, and real images to compare with; a resumed run keeps the grids it still stands for."""
         self.folder = RunFolder(Path(trainer.default_root_dir))
-        self.latent = module.sample_latent(self.images, torch.Generator().manual_seed(self.seed))
+        self.inputs = module.inputs(self.images, self.seed)
+        self.columns = module.columns()
         data: ImageData = trainer.datamodule  # type: ignore[attr-defined]
         save_png(grid(data.training.images[: self.images]), self.folder.samples / "real.png")
         for stale in self.folder.grids():
@@ -64,6 +67,8 @@ class Samples(Callback):
         """Draw the last grid and join all of them."""
         self.draw(trainer, module)
         save_gif(self.folder.grids(), self.folder.timelapse)
+        for name, images in module.traversals(self.seed).items():
+            save_png(grid(to_uint8(module.sample(images)), TRAVERSED), self.folder.samples / f"{name}.png")
         for logger in trainer.loggers:
             if isinstance(logger, GuardedWandbLogger):
                 logger.log_film("timelapse", self.folder.timelapse)
@@ -80,7 +85,7 @@ class Samples(Callback):
 
     def draw(self, trainer: Trainer, module: GAN) -> None:
         """One grid of the averaged generator."""
-        picture = grid(to_uint8(module.sample(self.latent)))
+        picture = grid(to_uint8(module.sample(self.inputs)), self.columns)
         save_png(picture, self.folder.samples / f"step-{module.generator_steps:07d}.png")
         for logger in trainer.loggers:
             log_picture(logger, "samples", picture, module.generator_steps)

@@ -1,6 +1,6 @@
 from abc import abstractmethod
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import torch
 from pydantic import NonNegativeInt, PositiveInt
@@ -12,6 +12,8 @@ from gan_lightning.errors import UserError
 from gan_lightning.images import ImageShape
 
 RESIDENT_SHARE = 0.25  # of a GPU's free memory that the training images may take
+
+ORIGINAL_SIZE: Final = 28  # pixels of MNIST and its like
 
 SPLIT_SEED = 2014  # one split for every run, whatever its seed: scores on it must compare
 
@@ -150,3 +152,41 @@ class ImageData(LightningDataModule):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Applied when the loader is made."""
         self.saved_state = state_dict
+
+
+class Resizable(ImageData):
+    """A data set of 28x28 images that `size` makes larger, all at once when they are loaded.
+
+    Larger images are other data: their scores have a name of their own, and a judge that is trained for them, because
+    the shipped one has seen strokes of one width only.
+
+    Attributes:
+        base_name: `short_name` of the images as they are.
+        channels: of the images.
+
+    Args:
+        batch_size: real images in each discriminator step, all processes together.
+        seed: of the shuffling.
+        size: height and width; `load` gives images of it.
+    """
+
+    base_name: str
+    channels = 1
+
+    def __init__(
+        self, batch_size: PositiveInt = 64, seed: NonNegativeInt = 0, size: Literal[28, 32, 64] = ORIGINAL_SIZE
+    ) -> None:
+        super().__init__(batch_size, seed)
+        self.size = size
+        if size != ORIGINAL_SIZE:
+            self.reference = None
+
+    @property
+    def short_name(self) -> str:
+        """The size is part of the name, unless it is the original one."""
+        return self.base_name if self.size == ORIGINAL_SIZE else f"{self.base_name}_{self.size}"
+
+    @property
+    def image_shape(self) -> ImageShape:
+        """Square."""
+        return (self.channels, self.size, self.size)

@@ -4,6 +4,7 @@ import logging
 import os
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from gan_lightning.data.batches import Batch
 from gan_lightning.data.cache import cache_folder, checksum, locked, write_atomically
-from gan_lightning.data.datamodule import ImageData, Splits, hold_out
+from gan_lightning.data.datamodule import ORIGINAL_SIZE, Resizable, Splits, hold_out
 from gan_lightning.data.sources import (
     DEBIAN_PACKAGE,
     Source,
@@ -21,7 +22,7 @@ from gan_lightning.data.sources import (
     read_from_torchvision,
 )
 from gan_lightning.errors import UserError
-from gan_lightning.images import ImageShape
+from gan_lightning.images import resize
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ def parse_idx(content: bytes) -> Tensor:
     return torch.from_numpy(np.frombuffer(content, np.uint8, offset=header).reshape(shape).copy())
 
 
-class IDXData(ImageData):
+class IDXData(Resizable):
     """One of the two data sets that come as four IDX files of 60,000 + 10,000 gray 28x28 images.
 
     The test split is the official one; `validation_images` of the official training split, drawn with a fixed
@@ -57,6 +58,7 @@ class IDXData(ImageData):
         seed: of the shuffling.
         dir: a folder that holds the IDX files, gzipped or not, flat or in torchvision's layout.
         validation_images: held out of the 60,000 training images.
+        size: 28, or 32 or 64 pixels to resize to.
     """
 
     title: str
@@ -70,15 +72,11 @@ class IDXData(ImageData):
         seed: NonNegativeInt = 0,
         dir: str | None = None,
         validation_images: NonNegativeInt = 5000,
+        size: Literal[28, 32, 64] = ORIGINAL_SIZE,
     ) -> None:
-        super().__init__(batch_size, seed)
+        super().__init__(batch_size, seed, size)
         self.dir = dir
         self.validation_images = validation_images
-
-    @property
-    def image_shape(self) -> ImageShape:
-        """Gray, 28x28."""
-        return (1, 28, 28)
 
     @property
     def location(self) -> Path:
@@ -116,8 +114,8 @@ class IDXData(ImageData):
         """Train, validation and test images with labels."""
         arrays = [parse_idx((self.location / name).read_bytes()) for name in self.checksums]
         train_images, train_labels, test_images, test_labels = arrays
-        train = Batch(train_images.unsqueeze(1), train_labels.long())
-        test = Batch(test_images.unsqueeze(1), test_labels.long())
+        train = Batch(resize(train_images.unsqueeze(1), self.size), train_labels.long())
+        test = Batch(resize(test_images.unsqueeze(1), self.size), test_labels.long())
         return Splits(*hold_out(train, self.validation_images), test)
 
     def is_cached(self, name: str) -> bool:
@@ -149,7 +147,7 @@ class IDXData(ImageData):
 class MNIST(IDXData):
     """MNIST: 70,000 handwritten digits (LeCun, Cortes & Burges 1998)."""
 
-    short_name = "mnist"
+    base_name = "mnist"
     reference = "mnist_cnn"
     title = "MNIST"
     torchvision_class = "MNIST"
@@ -165,7 +163,7 @@ class MNIST(IDXData):
 class FashionMNIST(IDXData):
     """Fashion-MNIST: 70,000 pictures of clothes, ten kinds (Xiao, Rasul & Vollgraf 2017, arXiv:1708.07747)."""
 
-    short_name = "fashion_mnist"
+    base_name = "fashion_mnist"
     reference = "fashion_mnist_cnn"
     mirrored = True
     title = "Fashion-MNIST"

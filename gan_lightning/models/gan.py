@@ -1,8 +1,8 @@
 import copy
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from pydantic import PositiveFloat, PositiveInt
@@ -14,9 +14,11 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from gan_lightning.data import Batch
 from gan_lightning.errors import UserError
-from gan_lightning.images import to_float, to_uint8
+from gan_lightning.images import ImageShape, to_float, to_uint8
 from gan_lightning.losses import Loss, Wasserstein
 from gan_lightning.models.ema import decay, update_average
+from gan_lightning.networks.heads import carrier, normalise_spectrally, show_variety
+from gan_lightning.networks.statistics import MinibatchStd, pack
 from gan_lightning.penalties import Penalty
 
 log = logging.getLogger(__name__)
@@ -30,6 +32,30 @@ DRAWN_TOGETHER = 250  # images; larger parts gain no speed
 GENERATOR, DISCRIMINATOR = 0, 1  # the players' places in `configure_optimizers`
 
 
+class Sample(NamedTuple):
+    """Images (N, C, H, W) and their codes (N, code_size): what a game tells G behind z, such as one-hot labels."""
+
+    images: Tensor
+    code: Tensor
+
+    def detach(self) -> "Sample":
+        """The same without a graph."""
+        return Sample(self.images.detach(), self.code)
+
+
+class Verdict(NamedTuple):
+    """What D says of a sample: logits, and whatever else its game asks of it (classes, codes), or None."""
+
+    logits: Tensor
+    answer: Tensor | None = None
+
+    def chunk(self) -> tuple["Verdict", "Verdict"]:
+        """The verdicts on the two halves of a sample."""
+        answers = (None, None) if self.answer is None else self.answer.chunk(2)
+        first, second = (Verdict(*pair) for pair in zip(self.logits.chunk(2), answers, strict=True))
+        return first, second
+
+
 @contextmanager
 def evaluating(network: nn.Module) -> Iterator[nn.Module]:
     """The network in eval mode and without gradients; its own mode comes back afterwards."""
@@ -40,6 +66,11 @@ def evaluating(network: nn.Module) -> Iterator[nn.Module]:
             yield network
     finally:
         network.train(was_training)
+
+
+def join(latent: Tensor, code: Tensor) -> Tensor:
+    """z and, behind it, the code."""
+    return torch.cat([latent, code], 1) if code.shape[1] else latent
 
 
 @contextmanager
@@ -55,20 +86,27 @@ def frozen(network: nn.Module) -> Iterator[None]:
             parameter.requires_grad_(True)
 
 
-def has_batch_norm(network: nn.Module) -> bool:
-    """Whether a sample's output depends on the rest of its batch."""
-    return any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in network.modules())
+def mixing_layer(network: nn.Module) -> str | None:
+    """The layer by which a sample's output depends on the rest of its batch, if there is one."""
+    for module in network.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            return "batch norm"
+        if isinstance(module, MinibatchStd):
+            return "minibatch standard deviation"
+    return None
 
 
-def check_game(discriminator: nn.Module, loss: Loss, penalty: Penalty | None, weight_clip: float | None) -> None:
-    """Refuse a penalised critic with batch norm; warn of a Wasserstein critic that nothing keeps Lipschitz."""
-    if penalty is not None and has_batch_norm(discriminator):
+def check_game(discriminator: nn.Module, loss: Loss, penalties: Sequence[Penalty], constrained: bool) -> None:
+    """Refuse gradient penalties of a critic with batch norm; warn of a Wasserstein critic without a constraint."""
+    differentiating = [type(penalty).__name__ for penalty in penalties if penalty.takes_gradients]
+    mixing = mixing_layer(carrier(discriminator))
+    if differentiating and mixing:
+        cure = "network.discriminator.norm=layer (or none)" if mixing == "batch norm" else "model.minibatch_std=false"
         raise UserError(
-            f"penalty {type(penalty).__name__} needs each sample's own gradient, but the discriminator has batch "
-            "norm, which mixes the samples of a batch (arXiv:1704.00028, section 4); "
-            "type network.discriminator.norm=layer (or none), or penalty=none"
+            f"penalty {differentiating[0]} needs each sample's own gradient, but the discriminator has {mixing}, "
+            f"which mixes the samples of a batch (arXiv:1704.00028, section 4); type {cure}, or penalty=none"
         )
-    if isinstance(loss, Wasserstein) and penalty is None and weight_clip is None:
+    if isinstance(loss, Wasserstein) and not differentiating and not constrained:
         log.warning(
             "loss=wasserstein without a constraint lets the critic grow without bound; "
             "add penalty=wgan_gp network.discriminator.norm=layer, or model.weight_clip=0.01"
@@ -81,11 +119,17 @@ class GAN(LightningModule):
     Images are float (N, C, H, W) in [-1, 1], logits (N,). Lightning's `global_step` counts the steps of both
     optimizers, so the module keeps its own `generator_steps` and `images_seen` (real images, all processes).
 
+    A game that tells G more than z (a class, a code) is a subclass: it says how wide that code is and what it is for
+    real and fake images, and what D answers besides its logits.
+
     Args:
-        generator: latent (N, latent_dim) -> images.
+        generator: z and code (N, latent_dim + code_size) -> images.
         discriminator: images -> logits.
         loss: what each player minimises.
-        penalty: added to the discriminator's loss, or None.
+        penalties: added to the discriminator's loss.
+        augment: images -> images, of which D judges the results in both players' steps; None for none.
+        image_shape: channels, height, width.
+        code_size: of what G is told behind z (`width_of_code`).
         generator_optimizer: makes G's optimizer from its parameters.
         discriminator_optimizer: makes D's.
         scheduler: makes a learning-rate schedule for each optimizer, stepped after each of its steps.
@@ -98,17 +142,26 @@ class GAN(LightningModule):
         weight_clip: keeps every discriminator parameter in [-weight_clip, weight_clip], or None.
         ema_half_life: half-life of the averaged generator used for samples, in images the generator has learned
             from; None for no average.
+        spectral_norm: divide D's weight matrices by their largest singular value.
+        pack: images that D judges at once, side by side as channels (PacGAN).
+        minibatch_std: show D how much the features of neighbouring samples vary.
         compile: have torch.compile write the networks anew, in one of its modes ("default", "reduce-overhead",
-            "max-autotune"); None leaves them. The first steps then take a minute. A penalised discriminator stays as
-            it is: compiled networks have no second derivative.
+            "max-autotune"); None leaves them. The first steps then take a minute. A discriminator with a gradient
+            penalty stays as it is: compiled networks have no second derivative.
     """
+
+    label_planes = 0
+    """Channels that D is shown beside those of the image."""
 
     def __init__(
         self,
         generator: nn.Module,
         discriminator: nn.Module,
         loss: Loss,
-        penalty: Penalty | None,
+        penalties: Sequence[Penalty],
+        augment: nn.Module | None,
+        image_shape: ImageShape,
+        code_size: int,
         generator_optimizer: Callable[..., Optimizer],
         discriminator_optimizer: Callable[..., Optimizer],
         scheduler: Callable[[Optimizer], LRScheduler] | None = None,
@@ -119,18 +172,36 @@ class GAN(LightningModule):
         generator_first: bool = False,
         weight_clip: PositiveFloat | None = None,
         ema_half_life: PositiveFloat | None = 10_000,
+        spectral_norm: bool = False,
+        pack: PositiveInt = 1,
+        minibatch_std: bool = False,
         compile: CompileMode | None = None,
     ) -> None:
         super().__init__()
-        check_game(discriminator, loss, penalty, weight_clip)
+        if pack > 1 and (code_size or penalties):
+            raise UserError(
+                f"model.pack={pack} judges several images as one: it needs penalty=none and a game without classes or "
+                "codes; type model.pack=1, or model=pacgan penalty=none"
+            )
+        self.image_shape = image_shape
+        self.code_size = code_size
+        self.packed = pack
+        discriminator = self.equip(discriminator)
+        if minibatch_std:
+            show_variety(discriminator)
+        if spectral_norm:
+            normalise_spectrally(discriminator)
+        check_game(discriminator, loss, penalties, constrained=spectral_norm or weight_clip is not None)
         self.automatic_optimization = False
         # weights of convolutions channels last, as the fastest kernels have them; others stay as they are
         self.generator = generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.discriminator = discriminator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.mixes_samples = has_batch_norm(discriminator)
+        self.mixes_samples = mixing_layer(discriminator) is not None
         self.ema_generator = copy.deepcopy(generator).requires_grad_(False) if ema_half_life else None
         self.loss = loss
-        self.penalty = penalty
+        self.penalties = nn.ModuleList(penalties)
+        self.gradient_penalised = any(penalty.takes_gradients for penalty in penalties)
+        self.augment = nn.Identity() if augment is None else augment
         self.make_generator_optimizer = generator_optimizer
         self.make_discriminator_optimizer = discriminator_optimizer
         self.make_scheduler = scheduler
@@ -163,60 +234,93 @@ class GAN(LightningModule):
         """Have the networks compiled at their first use, in place: their parameters keep their names."""
         if self.compile_mode is not None:
             self.generator.compile(mode=self.compile_mode)
-            if self.penalty is None:
+            if not self.gradient_penalised:
                 self.discriminator.compile(mode=self.compile_mode)
 
     # The game
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         """One discriminator step on a batch and, every `critic_iterations` batches, one generator step."""
-        real = to_float(batch.images)
+        real = Sample(to_float(batch.images), self.real_code(batch.labels))
+        count = len(real.images)
         self.critic_steps += 1
-        self.images_seen += len(real) * self.trainer.world_size
+        self.images_seen += count * self.trainer.world_size
         generator_is_due = self.critic_steps >= self.critic_iterations()
 
         outcome: dict[str, Tensor] = {}
-        fake = self.generate(len(real), keep_graph=self.share_fakes and generator_is_due)
+        fake = self.generate(real.code, keep_graph=self.share_fakes and generator_is_due)
         if generator_is_due and self.generator_first:
-            outcome |= self.generator_turn(fake)
+            outcome |= self.generator_turn(real, fake)
         outcome |= self.discriminator_step(real, fake.detach())
         if generator_is_due and not self.generator_first:
-            outcome |= self.generator_turn(fake)
-        return outcome | {"real": real, "fake": fake.detach()}
+            outcome |= self.generator_turn(real, fake)
+        return outcome | {"real": real.images, "fake": fake.images.detach()}
 
-    def discriminator_step(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        """Descend the discriminator's loss, and its penalty."""
-        real_logits, fake_logits = self.judge(real, fake)
-        loss = self.loss.discriminator(real=real_logits, fake=fake_logits)
+    def discriminator_step(self, real: Sample, fake: Sample) -> dict[str, Tensor]:
+        """Descend the discriminator's loss, its penalties and what else its game asks of it."""
+        on_real, on_fake = self.judge(real, fake)
+        loss = self.loss.discriminator(real=on_real.logits, fake=on_fake.logits)
         outcome = {
             "loss_d": loss.detach(),
-            "d_real": self.loss.score(real_logits.detach()).mean(),
-            "d_fake": self.loss.score(fake_logits.detach()).mean(),
+            "d_real": self.loss.score(on_real.logits.detach()).mean(),
+            "d_fake": self.loss.score(on_fake.logits.detach()).mean(),
         }
-        if self.penalty is not None:
-            penalty = self.penalty(self.discriminator, real, fake)
-            outcome["penalty"] = penalty.detach()
-            loss = loss + penalty
-        self.descend(loss, DISCRIMINATOR)
+        terms = self.discriminator_terms(real, fake, on_real, on_fake)
+        if self.penalties:
+            terms["penalty"] = self.penalise(real, fake, on_real, on_fake)
+        self.descend(sum(terms.values(), loss), DISCRIMINATOR)
         self.clip_weights()
-        return outcome
+        return outcome | self.loss.measures() | {name: term.detach() for name, term in terms.items()}
 
-    def generator_turn(self, fake: Tensor) -> dict[str, Tensor]:
+    def generator_turn(self, real: Sample, fake: Sample) -> dict[str, Tensor]:
         """The generator's step on the fakes D judges (`share_fakes`) or on fresh ones, and what follows from it."""
         if not self.share_fakes:
-            fake = self.generate(len(fake), keep_graph=True)
-        outcome = self.generator_step(fake)
+            fake = self.generate(real.code, keep_graph=True)
+        outcome = self.generator_step(real, fake)
         self.generator_steps += 1
         self.critic_steps = 0
-        self.update_ema(len(fake) * self.trainer.world_size)
+        self.update_ema(len(fake.images) * self.trainer.world_size)
         return outcome
 
-    def generator_step(self, fake: Tensor) -> dict[str, Tensor]:
+    def generator_step(self, real: Sample, fake: Sample) -> dict[str, Tensor]:
         """Descend the generator's loss through the frozen discriminator."""
         with frozen(self.discriminator):
-            loss = self.loss.generator(fake=self.logits(fake))
-            self.descend(loss, GENERATOR)
-        return {"loss_g": loss.detach()}
+            reference, on_fake = self.reference(real), self.assess(fake)
+            loss = self.loss.generator(real=reference, fake=on_fake.logits)
+            terms = self.generator_terms(fake, on_fake)
+            self.descend(sum(terms.values(), loss), GENERATOR)
+        return {"loss_g": loss.detach()} | {name: term.detach() for name, term in terms.items()}
+
+    # What other games change
+
+    @classmethod
+    def width_of_code(cls, options: Mapping[Any, Any], num_classes: int) -> int:
+        """Numbers that G is told behind z, given the model's options and the data's classes."""
+        return 0
+
+    def equip(self, discriminator: nn.Module) -> nn.Module:
+        """D with whatever its game puts on it."""
+        return discriminator
+
+    def real_code(self, labels: Tensor) -> Tensor:
+        """What is told of real images: nothing, (N, 0)."""
+        return torch.empty(len(labels), 0, device=labels.device)
+
+    def fake_code(self, code: Tensor) -> Tensor:
+        """What G is told for a batch of fakes beside real images with this code: the same."""
+        return code
+
+    def verdict(self, images: Tensor, code: Tensor) -> Verdict:
+        """What D says of (augmented, packed) images."""
+        return Verdict(self.discriminator(images))
+
+    def discriminator_terms(self, real: Sample, fake: Sample, on_real: Verdict, on_fake: Verdict) -> dict[str, Tensor]:
+        """What D minimises besides its loss and its penalties, by names for the numbers."""
+        return {}
+
+    def generator_terms(self, fake: Sample, on_fake: Verdict) -> dict[str, Tensor]:
+        """What G minimises besides its loss."""
+        return {}
 
     def critic_iterations(self) -> int:
         """Discriminator steps due before the next generator step; a schedule may override it."""
@@ -237,21 +341,41 @@ class GAN(LightningModule):
         optimizers: Any = self.optimizers()
         return optimizers[index]
 
-    def logits(self, images: Tensor) -> Tensor:
-        """D's logits in float32, so that a loss is never averaged in bfloat16."""
-        return self.discriminator(images).float()
+    def assess(self, sample: Sample) -> Verdict:
+        """D's verdict on a sample, augmented anew; logits in float32: a loss is never averaged in bfloat16."""
+        return self.ask(self.augment(sample.images), sample.code)
 
-    def judge(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits of real and of fake images: in one pass, unless batch norm would mix the two."""
+    def ask(self, images: Tensor, code: Tensor) -> Verdict:
+        """D's verdict on augmented images, in packs if it judges several at once."""
+        logits, answer = self.verdict(pack(images, self.packed) if self.packed > 1 else images, code)
+        return Verdict(logits.float(), None if answer is None else answer.float())
+
+    def judge(self, real: Sample, fake: Sample) -> tuple[Verdict, Verdict]:
+        """Verdicts on real and on fake images: in one pass, unless D would mix the two."""
         if self.mixes_samples:
-            return self.logits(real), self.logits(fake)
-        real_logits, fake_logits = self.logits(torch.cat([real, fake])).chunk(2)
-        return real_logits, fake_logits
+            return self.assess(real), self.assess(fake)
+        both = torch.cat([self.augment(real.images), self.augment(fake.images)])
+        return self.ask(both, torch.cat([real.code, fake.code])).chunk()
 
-    def generate(self, count: int, *, keep_graph: bool) -> Tensor:
+    def penalise(self, real: Sample, fake: Sample, on_real: Verdict, on_fake: Verdict) -> Tensor:
+        """The sum of all penalties; points between real and fake images carry the code they share."""
+
+        def critic(images: Tensor) -> Tensor:
+            return self.assess(Sample(images, real.code)).logits
+
+        judged = (real.images, fake.images, on_real.logits, on_fake.logits)
+        return torch.stack([penalty(critic, *judged) for penalty in self.penalties]).sum()
+
+    @torch.no_grad()
+    def reference(self, real: Sample) -> Tensor | None:
+        """Real logits for a generator's loss that compares with them, without a graph: G cannot move them."""
+        return self.assess(real).logits if self.loss.relativistic else None
+
+    def generate(self, code: Tensor, *, keep_graph: bool) -> Sample:
         """Fresh fakes of the generator in training, with or without the graph its own step needs."""
+        code = self.fake_code(code)
         with torch.set_grad_enabled(keep_graph):
-            return self.generator(self.sample_latent(count))
+            return Sample(self.generator(join(self.sample_latent(len(code)), code)), code)
 
     def clip_weights(self) -> None:
         """Put D's parameters (batch norm's too) back into the box, so that every forward pass is inside it."""
@@ -291,14 +415,37 @@ class GAN(LightningModule):
         with evaluating(averaged or self.generator) as generator:
             return generator(latent).float()
 
-    def draw(self, count: int, seed: int = 0, weights: Weights = "ema") -> Tensor:
-        """Images uint8 (count, C, H, W) from noise of their own seed.
+    def sample_code(self, count: int, labels: Tensor | None, random: torch.Generator) -> Tensor:
+        """What G is told to draw samples (of the classes `labels`): nothing."""
+        return torch.empty(count, 0)
+
+    def labels(self, count: int) -> Tensor | None:
+        """The classes of `count` samples, each as often as another; None where the game knows none."""
+        return None
+
+    def columns(self) -> int | None:
+        """Columns of a grid in which each shows one class; None for a square."""
+        return None
+
+    def traversals(self, seed: int) -> dict[str, Tensor]:
+        """G's inputs for pictures, by their names, in which one code runs along each row; none where there are none."""
+        return {}
+
+    def inputs(self, count: int, seed: int, labels: Tensor | None = None) -> Tensor:
+        """What G makes `count` samples from: noise of its own seed, and the code of `labels`."""
+        random = torch.Generator().manual_seed(seed)
+        latent = self.sample_latent(count, random)
+        code = self.sample_code(count, self.labels(count) if labels is None else labels, random)
+        return join(latent, code.to(latent.device))
+
+    def draw(self, count: int, seed: int = 0, weights: Weights = "ema", labels: Tensor | None = None) -> Tensor:
+        """Images uint8 (count, C, H, W) from noise of their own seed, of the classes `labels` or of each as many.
 
         Raises:
             UserError: when the generator gives numbers that are not finite.
         """
-        latent = self.sample_latent(count, torch.Generator().manual_seed(seed))
-        return torch.cat([self.finite(self.sample(part, weights)) for part in latent.split(DRAWN_TOGETHER)])
+        parts = self.inputs(count, seed, labels).split(DRAWN_TOGETHER)
+        return torch.cat([self.finite(self.sample(part, weights)) for part in parts])
 
     def finite(self, images: Tensor) -> Tensor:
         """Images as uint8 on the CPU, unless some are no images at all."""

@@ -1,15 +1,32 @@
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
+from typing import Literal
 
-from pydantic import PositiveInt
+from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
 from gan_lightning.errors import UserError
 from gan_lightning.images import ImageShape
-from gan_lightning.networks.layers import FlattenPixels, Norm, UnflattenPixels, he_init, norm_2d, normal_init
+from gan_lightning.networks.layers import (
+    FlattenPixels,
+    Norm,
+    UnflattenPixels,
+    he_init,
+    norm_2d,
+    normal_all_init,
+    normal_init,
+)
+
+Init = Literal["auto", "normal", "normal_all", "he"]
 
 INIT_STD = 0.02
+
+INITIALISERS: dict[str, Callable[[nn.Module], None]] = {
+    "normal": partial(normal_init, std=INIT_STD),
+    "normal_all": partial(normal_all_init, std=INIT_STD),
+    "he": he_init,
+}
 
 
 def resolutions(image_size: int) -> list[int]:
@@ -22,7 +39,7 @@ def resolutions(image_size: int) -> list[int]:
         sizes.append(sizes[-1] // 2)
     if sizes[-1] > 7:
         raise UserError(
-            f"network=dcgan cannot halve images of {image_size} pixels down to 4-7 pixels; "
+            f"images of {image_size} pixels cannot be halved down to 4-7 pixels, as these networks do; "
             "use images of 28, 32 or 64 pixels (data.size=32 resizes a folder), or network=mlp"
         )
     return sizes
@@ -34,38 +51,56 @@ def channels(image_shape: ImageShape, width: int) -> list[int]:
     return [image_shape[0], *(width * 2**level for level in range(depth))]
 
 
-def initialiser(norm: Norm) -> Callable[[nn.Module], None]:
-    """The paper's N(0, 0.02) where a norm restores the scale of the signal; He's where none does.
+def initialiser(norm: Norm, init: Init) -> Callable[[nn.Module], None]:
+    """`auto`: the paper's N(0, 0.02) where a norm restores the scale of the signal; He's where none does.
 
     Without norms 0.02 lets the signal fade: each layer would divide it by about four.
     """
-    return he_init if norm == "none" else partial(normal_init, std=INIT_STD)
+    if init == "auto":
+        init = "he" if norm == "none" else "normal"
+    return INITIALISERS[init]
 
 
 class DCGANGenerator(nn.Module):
-    """DCGAN generator (Radford et al. 2016, arXiv:1511.06434): latent (N, latent_dim) -> images (N, C, H, W).
+    """DCGAN generator (Radford et al. 2016, arXiv:1511.06434): latent vectors -> images (N, C, H, W).
 
     A linear projection to the smallest feature map, then 4x4 transposed convolutions of stride 2, each with
     norm and ReLU; tanh at the end, no norm on the output layer.
+
+    Args:
+        image_shape: of the images.
+        latent_dim: size of z.
+        num_classes: size of the label's code behind it.
+        width: channels of the last hidden layer; doubled at each lower resolution.
+        norm: of the hidden layers.
+        bias: whether the layers have biases.
+        init: of the weights: `normal`, `normal_all` (norms, too, start around 0), `he`, or `auto` by the norm.
     """
 
     def __init__(
-        self, image_shape: ImageShape, latent_dim: PositiveInt, width: PositiveInt = 64, norm: Norm = "batch"
+        self,
+        image_shape: ImageShape,
+        latent_dim: PositiveInt,
+        num_classes: NonNegativeInt = 0,
+        width: PositiveInt = 64,
+        norm: Norm = "batch",
+        bias: bool = True,
+        init: Init = "auto",
     ) -> None:
         super().__init__()
         widths = channels(image_shape, width)[::-1]
         size = resolutions(image_shape[1])[-1]
         layers: list[nn.Module] = [
-            nn.Linear(latent_dim, widths[0] * size**2),
+            nn.Linear(latent_dim + num_classes, widths[0] * size**2, bias=bias),
             UnflattenPixels(widths[0], size),
         ]
         for inputs, outputs in pairwise(widths):
-            layers += [norm_2d(norm, inputs), nn.ReLU(), nn.ConvTranspose2d(inputs, outputs, 4, 2, 1)]
+            layers += [norm_2d(norm, inputs), nn.ReLU(), nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=bias)]
         self.layers = nn.Sequential(*layers, nn.Tanh())
-        self.apply(initialiser(norm))
+        self.apply(initialiser(norm, init))
 
     def forward(self, latent: Tensor) -> Tensor:
-        """Images in [-1, 1] of latent vectors."""
+        """Latent (N, latent_dim + num_classes) -> images (N, C, H, W) in [-1, 1]."""
         return self.layers(latent)
 
 
@@ -73,22 +108,41 @@ class DCGANDiscriminator(nn.Module):
     """DCGAN discriminator: images (N, C, H, W) -> logits (N,).
 
     4x4 convolutions of stride 2 with LeakyReLU 0.2; no norm on the first layer; a linear output.
+
+    Args:
+        image_shape: of the images.
+        width: channels of the first layer; doubled at each lower resolution.
+        norm: of the hidden layers but the first.
+        bias: whether these have biases; the first and the output, which no norm follows, always have.
+        init: of the weights, as the generator's.
     """
 
-    def __init__(self, image_shape: ImageShape, width: PositiveInt = 64, norm: Norm = "batch") -> None:
+    def __init__(
+        self,
+        image_shape: ImageShape,
+        width: PositiveInt = 64,
+        norm: Norm = "batch",
+        bias: bool = True,
+        init: Init = "auto",
+    ) -> None:
         super().__init__()
         widths = channels(image_shape, width)
         size = resolutions(image_shape[1])[-1]
         layers: list[nn.Module] = []
         for level, (inputs, outputs) in enumerate(pairwise(widths)):
             layers += [
-                nn.Conv2d(inputs, outputs, 4, 2, 1),
+                nn.Conv2d(inputs, outputs, 4, 2, 1, bias=bias or level == 0),
                 norm_2d(norm if level > 0 else "none", outputs),
                 nn.LeakyReLU(0.2),
             ]
-        self.layers = nn.Sequential(*layers, FlattenPixels(), nn.Linear(widths[-1] * size**2, 1))
-        self.apply(initialiser(norm))
+        self.layers = nn.Sequential(*layers, FlattenPixels())
+        self.head = nn.Linear(widths[-1] * size**2, 1)
+        self.apply(initialiser(norm, init))
+
+    def features(self, images: Tensor) -> Tensor:
+        """Images (N, C, H, W) -> the smallest feature maps as vectors (N, F)."""
+        return self.layers(images)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits of images."""
-        return self.layers(images).squeeze(1)
+        """Images (N, C, H, W) -> logits (N,)."""
+        return self.head(self.features(images)).squeeze(1)

@@ -1,10 +1,14 @@
 import math
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 Norm = Literal["none", "batch", "layer", "instance"]
 VectorNorm = Literal["none", "batch", "layer"]
+
+LINEAR = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm, nn.GroupNorm)
 
 
 def norm_2d(kind: Norm, channels: int) -> nn.Module:
@@ -47,6 +51,14 @@ class UnflattenPixels(nn.Module):
         return vectors.unflatten(1, self.shape).permute(0, 3, 1, 2)
 
 
+class StretchedSigmoid(nn.Module):
+    """A sigmoid whose range [0, 1] is stretched to [-1, 1]: 2 sigmoid(x) - 1 = tanh(x / 2)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape, element by element."""
+        return torch.tanh(x / 2)
+
+
 def he_init(module: nn.Module) -> None:
     """Weights ~ N(0, 2 / fan-in) (He et al. 2015, arXiv:1502.01852), biases 0: for networks without norms.
 
@@ -67,11 +79,26 @@ def he_init(module: nn.Module) -> None:
 
 def normal_init(module: nn.Module, std: float) -> None:
     """Weights of linear and convolution layers ~ N(0, std), of normalisations ~ N(1, std), biases 0."""
-    if isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
+    if isinstance(module, LINEAR):
         nn.init.normal_(module.weight, 0.0, std)
-    elif isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm, nn.GroupNorm)):
+    elif isinstance(module, NORMS):
         nn.init.normal_(module.weight, 1.0, std)
     else:
         return
     if module.bias is not None:
         nn.init.zeros_(module.bias)
+
+
+def normal_all_init(module: nn.Module, std: float) -> None:
+    """All weights ~ N(0, std), those of normalisations too, as many copies of DCGAN do; biases as torch draws them."""
+    if isinstance(module, LINEAR + NORMS):
+        nn.init.normal_(module.weight, 0.0, std)
+
+
+def xavier_init(module: nn.Module) -> None:
+    """Weights of linear and transposed convolution layers ~ U(-b, b), b = sqrt(6 / (fan-in + fan-out)).
+
+    Glorot & Bengio 2010, equation 16. All else stays as torch draws it.
+    """
+    if isinstance(module, (nn.Linear, nn.ConvTranspose2d)):
+        nn.init.xavier_uniform_(module.weight)

@@ -1,7 +1,7 @@
 import math
 
 import torch
-from pydantic import PositiveInt
+from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
 from gan_lightning.images import ImageShape
@@ -39,12 +39,13 @@ class MaxoutGenerator(nn.Module):
         image_shape: ImageShape,
         latent_dim: PositiveInt,
         hidden: list[PositiveInt],
+        num_classes: NonNegativeInt = 0,
         norm: VectorNorm = "none",
         init_bound: float = 0.05,
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        inputs = latent_dim
+        inputs = latent_dim + num_classes
         for outputs in hidden:
             layers += [nn.Linear(inputs, outputs), norm_1d(norm, outputs), nn.ReLU()]
             inputs = outputs
@@ -63,7 +64,7 @@ class MaxoutGenerator(nn.Module):
         self.output.bias.copy_(torch.logit(means.clamp(1e-7, 1 - 1e-7)))
 
     def forward(self, latent: Tensor) -> Tensor:
-        """Latent (N, latent_dim) -> images (N, C, H, W) in [-1, 1]."""
+        """Latent (N, latent_dim + num_classes) -> images (N, C, H, W) in [-1, 1]."""
         pixels = torch.sigmoid(self.output(self.layers(latent)))
         return 2 * pixels.unflatten(1, self.image_shape) - 1
 
@@ -87,9 +88,14 @@ class MaxoutDiscriminator(nn.Module):
         for outputs in hidden:
             layers += [Maxout(inputs, outputs, pieces), norm_1d(norm, outputs), nn.Dropout(hidden_dropout)]
             inputs = outputs
-        self.layers = nn.Sequential(*layers, nn.Linear(inputs, 1))
+        self.layers = nn.Sequential(*layers)
+        self.head = nn.Linear(inputs, 1)
         self.apply(lambda module: uniform_init(module, init_bound))
+
+    def features(self, images: Tensor) -> Tensor:
+        """Images (N, C, H, W) -> the last maxout layer (N, F), under dropout."""
+        return self.layers((images + 1) / 2)
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (N, C, H, W) -> logits (N,)."""
-        return self.layers((images + 1) / 2).squeeze(1)
+        return self.head(self.features(images)).squeeze(1)

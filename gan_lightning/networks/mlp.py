@@ -1,43 +1,69 @@
 import math
 from itertools import pairwise
+from typing import Literal
 
-from pydantic import PositiveInt
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
 from gan_lightning.images import ImageShape
-from gan_lightning.networks.layers import VectorNorm, norm_1d
+from gan_lightning.networks.layers import StretchedSigmoid, VectorNorm, norm_1d
+
+Output = Literal["tanh", "sigmoid"]
+
+OUTPUTS: dict[Output, type[nn.Module]] = {"tanh": nn.Tanh, "sigmoid": StretchedSigmoid}
 
 
-def hidden_layers(sizes: list[int], slope: float, norm: VectorNorm, *, norm_first: bool = True) -> list[nn.Module]:
-    """Linear + norm + LeakyReLU blocks; the norm of the first block is left out unless `norm_first`."""
+def hidden_layers(
+    sizes: list[int], slope: float, norm: VectorNorm, *, norm_first: bool = True, norm_after: bool = False
+) -> list[nn.Module]:
+    """Linear + norm + LeakyReLU blocks; the norm of the first block is left out unless `norm_first`.
+
+    With `norm_after` it follows LeakyReLU.
+    """
     layers: list[nn.Module] = []
     for index, (inputs, outputs) in enumerate(pairwise(sizes)):
-        block_norm = norm if norm_first or index > 0 else "none"
-        layers += [nn.Linear(inputs, outputs), norm_1d(block_norm, outputs), nn.LeakyReLU(slope)]
+        normalise = norm_1d(norm if norm_first or index > 0 else "none", outputs)
+        activate = nn.LeakyReLU(slope)
+        layers += [nn.Linear(inputs, outputs), *((activate, normalise) if norm_after else (normalise, activate))]
     return layers
 
 
 class MLPGenerator(nn.Module):
-    """Fully connected generator: latent (N, latent_dim) -> images (N, C, H, W) in [-1, 1]."""
+    """Fully connected generator: latent vectors -> images (N, C, H, W) in [-1, 1].
+
+    Args:
+        image_shape: of the images.
+        latent_dim: size of z.
+        hidden: units of each hidden layer.
+        num_classes: size of the label's code behind z.
+        norm: of the hidden layers.
+        norm_after: the norm follows LeakyReLU, instead of standing before it.
+        slope: of LeakyReLU; 0 is ReLU.
+        output: tanh, or a sigmoid stretched to [-1, 1].
+    """
 
     def __init__(
         self,
         image_shape: ImageShape,
         latent_dim: PositiveInt,
         hidden: list[PositiveInt],
+        num_classes: NonNegativeInt = 0,
         norm: VectorNorm = "batch",
-        slope: float = 0.2,
+        norm_after: bool = False,
+        slope: NonNegativeFloat = 0.2,
+        output: Output = "tanh",
     ) -> None:
         super().__init__()
+        sizes = [latent_dim + num_classes, *hidden]
         self.layers = nn.Sequential(
-            *hidden_layers([latent_dim, *hidden], slope, norm),
-            nn.Linear([latent_dim, *hidden][-1], math.prod(image_shape)),
-            nn.Tanh(),
+            *hidden_layers(sizes, slope, norm, norm_after=norm_after),
+            nn.Linear(sizes[-1], math.prod(image_shape)),
+            OUTPUTS[output](),
             nn.Unflatten(1, image_shape),
         )
 
     def forward(self, latent: Tensor) -> Tensor:
-        """Images in [-1, 1] of latent vectors."""
+        """Latent (N, latent_dim + num_classes) -> images (N, C, H, W) in [-1, 1]."""
         return self.layers(latent)
 
 
@@ -49,16 +75,17 @@ class MLPDiscriminator(nn.Module):
         image_shape: ImageShape,
         hidden: list[PositiveInt],
         norm: VectorNorm = "none",
-        slope: float = 0.2,
+        slope: NonNegativeFloat = 0.2,
     ) -> None:
         super().__init__()
         sizes = [math.prod(image_shape), *hidden]
-        self.layers = nn.Sequential(
-            nn.Flatten(),
-            *hidden_layers(sizes, slope, norm, norm_first=False),
-            nn.Linear(sizes[-1], 1),
-        )
+        self.layers = nn.Sequential(nn.Flatten(), *hidden_layers(sizes, slope, norm, norm_first=False))
+        self.head = nn.Linear(sizes[-1], 1)
+
+    def features(self, images: Tensor) -> Tensor:
+        """Images (N, C, H, W) -> the last hidden layer (N, F)."""
+        return self.layers(images)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits of images."""
-        return self.layers(images).squeeze(1)
+        """Images (N, C, H, W) -> logits (N,)."""
+        return self.head(self.features(images)).squeeze(1)

@@ -1,0 +1,109 @@
+"""Augmentations of what the discriminator sees: images (N, C, H, W) in, as many out, random anew for each sample.
+
+They are differentiable, so that the generator learns through them. Images may leave [-1, 1].
+"""
+
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+Policy = Literal["color", "translation", "cutout"]
+
+BACKGROUND = -1.0  # moves in from outside: black, as around a digit or a garment; the zero of the paper's code is gray
+HOLE = 0.0  # middle gray: plainly a hole. After a black one half a digit could pass as a whole one, and G learn it
+
+
+def uniform(images: Tensor, low: float, high: float) -> Tensor:
+    """A number of U[low, high) for each sample, (N, 1, 1, 1)."""
+    return low + (high - low) * torch.rand(len(images), 1, 1, 1, device=images.device)
+
+
+def integers(images: Tensor, low: int, high: int) -> Tensor:
+    """A whole number from low to high for each sample, (N, 1)."""
+    return torch.randint(low, high + 1, (len(images), 1), device=images.device)
+
+
+def brightness(images: Tensor) -> Tensor:
+    """Lighter or darker by up to 0.5, a quarter of the range; the result may leave [-1, 1]."""
+    return images + uniform(images, -0.5, 0.5)
+
+
+def saturation(images: Tensor) -> Tensor:
+    """Distances of the three channels from their mean times 0 to 2; other images have no saturation."""
+    if images.shape[1] != 3:
+        return images
+    gray = images.mean(1, keepdim=True)
+    return gray + (images - gray) * uniform(images, 0, 2)
+
+
+def contrast(images: Tensor) -> Tensor:
+    """Distances of all pixels from the image's mean times 0.5 to 1.5; the result may leave [-1, 1]."""
+    mean = images.mean((1, 2, 3), keepdim=True)
+    return mean + (images - mean) * uniform(images, 0.5, 1.5)
+
+
+def translation(images: Tensor) -> Tensor:
+    """Moved by whole pixels, at most an eighth of the size each way; background moves in."""
+    for dim in (2, 3):
+        most = images.shape[dim] // 8
+        images = shift(images, integers(images, -most, most), dim)
+    return images
+
+
+def shift(images: Tensor, pixels: Tensor, dim: int) -> Tensor:
+    """Each sample moved down (dim 2) or right (dim 3) by its own number of `pixels` (N, 1)."""
+    size = images.shape[dim]
+    source = torch.arange(size, device=images.device) - pixels
+    source = source[:, None, :, None] if dim == 2 else source[:, None, None, :]
+    moved = images.gather(dim, source.clamp(0, size - 1).expand_as(images))
+    return torch.where((source >= 0) & (source < size), moved, BACKGROUND)
+
+
+def cutout(images: Tensor) -> Tensor:
+    """A hole of half the height and width; its centre may lie on the edge, so that down to a quarter of it is seen."""
+    rows, columns = (stretch(images, dim) for dim in (2, 3))
+    return torch.where(rows[:, None, :, None] & columns[:, None, None, :], HOLE, images)
+
+
+def stretch(images: Tensor, dim: int) -> Tensor:
+    """Which rows (dim 2) or columns (dim 3) of each sample the hole covers, (N, size)."""
+    size = images.shape[dim]
+    length = size // 2
+    first = integers(images, -(length // 2), size - length // 2 - length % 2)
+    place = torch.arange(size, device=images.device)
+    return (place >= first) & (place < first + length)
+
+
+POLICIES: dict[Policy, tuple[Callable[[Tensor], Tensor], ...]] = {
+    "color": (brightness, saturation, contrast),
+    "translation": (translation,),
+    "cutout": (cutout,),
+}
+"""What each word does, in the order of the paper's code."""
+
+
+class DiffAugment(nn.Module):
+    """Differentiable augmentation (Zhao et al. 2020, arXiv:2006.10738) of all that D judges, in both players' steps.
+
+    Args:
+        policy: which of color, translation and cutout; they are applied in this order. Color takes images out of
+            [-1, 1].
+        p: probability that a sample is augmented at all, as in ADA (Karras et al. 2020, arXiv:2006.06676); 1 in the
+            paper.
+    """
+
+    def __init__(self, policy: list[Policy], p: Annotated[float, Field(ge=0, le=1)] = 1.0) -> None:
+        super().__init__()
+        self.steps = [step for word, steps in POLICIES.items() if word in policy for step in steps]
+        self.p = p
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (N, C, H, W), augmented in float32."""
+        images = images.float()  # else fakes alone would show the rounding of bfloat16
+        augmented = images
+        for step in self.steps:
+            augmented = step(augmented)
+        return torch.where(uniform(images, 0, 1) < self.p, augmented, images)

@@ -1,0 +1,89 @@
+from itertools import pairwise
+from typing import Literal
+
+from pydantic import PositiveInt
+from torch import Tensor, nn
+
+from gan_lightning.images import ImageShape
+from gan_lightning.networks.dcgan import channels, initialiser, resolutions
+from gan_lightning.networks.layers import FlattenPixels, Norm, UnflattenPixels, norm_2d
+
+SLOPE = 0.2  # of LeakyReLU
+
+
+class AutoencoderDiscriminator(nn.Module):
+    """A discriminator whose energy is the error of an autoencoder.
+
+    EBGAN (Zhao et al. 2016, arXiv:1609.03126, equation 4) and BEGAN (Berthelot et al. 2017, arXiv:1703.10717, equation
+    1): real images, which it has learned to reproduce, have low energy. Images (N, C, H, W) -> minus the energy (N,):
+    like a logit, higher for more real, but never above 0. The energy is the mean over pixels of |x - AE(x)|^power.
+
+    4x4 convolutions of stride 2 to a code, the mirror image back, LeakyReLU 0.2 (EBGAN's layers for photographs). The
+    output is linear, as BEGAN's: a tanh would never reach the black of a digit's background.
+
+    Args:
+        image_shape: channels, height, width.
+        width: channels of the first layer, doubled at each lower resolution (EBGAN: 64).
+        code_dim: size of the code (BEGAN: 64).
+        power: 1 (BEGAN) or 2 (the squared error that EBGAN's implementations use).
+        norm: of the hidden layers; not on the first, the code and the output.
+    """
+
+    def __init__(
+        self,
+        image_shape: ImageShape,
+        width: PositiveInt = 64,
+        code_dim: PositiveInt = 64,
+        power: Literal[1, 2] = 1,
+        norm: Norm = "none",
+    ) -> None:
+        super().__init__()
+        widths, size = channels(image_shape, width), resolutions(image_shape[1])[-1]
+        flat = widths[-1] * size**2
+        self.power = power
+        self.encoder = nn.Sequential(*downward(widths, norm), FlattenPixels(), nn.Linear(flat, code_dim))
+        self.decoder = nn.Sequential(
+            nn.Linear(code_dim, flat), UnflattenPixels(widths[-1], size), *upward(widths[::-1], norm)
+        )
+        self.apply(initialiser(norm, "auto"))
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Images (N, C, H, W) -> codes (N, code_dim)."""
+        return self.encoder(images)
+
+    def features(self, images: Tensor) -> Tensor:
+        """The codes, (N, code_dim): what EBGAN's pulling-away term compares."""
+        return self.encode(images)
+
+    def decode(self, code: Tensor) -> Tensor:
+        """Codes (N, code_dim) -> images (N, C, H, W), about [-1, 1]."""
+        return self.decoder(code)
+
+    def energy(self, images: Tensor, code: Tensor) -> Tensor:
+        """Images (N, C, H, W) and their codes -> errors of their reconstructions (N,), 0 or more, in float32."""
+        error = images.float() - self.decode(code).float()
+        return error.abs().pow(self.power).flatten(1).mean(1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Minus the energy of images."""
+        return -self.energy(images, self.encode(images))
+
+
+def downward(widths: list[int], norm: Norm) -> list[nn.Module]:
+    """Layers of the encoder, from the image's channels to the smallest map's."""
+    layers: list[nn.Module] = []
+    for level, (inputs, outputs) in enumerate(pairwise(widths)):
+        layers += [
+            nn.Conv2d(inputs, outputs, 4, 2, 1),
+            norm_2d(norm if level > 0 else "none", outputs),
+            nn.LeakyReLU(SLOPE),
+        ]
+    return layers
+
+
+def upward(widths: list[int], norm: Norm) -> list[nn.Module]:
+    """Layers of the decoder, from the smallest map's channels to the image's."""
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise(widths):
+        layers += [norm_2d(norm, inputs), nn.LeakyReLU(SLOPE), nn.ConvTranspose2d(inputs, outputs, 4, 2, 1)]
+    return layers

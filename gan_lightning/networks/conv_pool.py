@@ -1,0 +1,94 @@
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
+from torch import Tensor, nn
+
+from gan_lightning.images import ImageShape
+from gan_lightning.networks.layers import (
+    FlattenPixels,
+    Norm,
+    UnflattenPixels,
+    VectorNorm,
+    norm_1d,
+    norm_2d,
+    xavier_init,
+)
+
+
+class ConvPoolGenerator(nn.Module):
+    """Two fully connected layers, then two transposed convolutions: latent vectors -> images (N, C, H, W) in [-1, 1].
+
+    Each hidden layer is followed by ReLU and then the norm. Weights as in `xavier_init`.
+
+    Args:
+        image_shape: of the images; height and width a multiple of 4.
+        latent_dim: size of z.
+        num_classes: size of the label's code behind it.
+        hidden: units of the first fully connected layer.
+        width: channels of the last hidden layer; twice as many in the one before.
+        norm: of the hidden layers.
+    """
+
+    def __init__(
+        self,
+        image_shape: ImageShape,
+        latent_dim: PositiveInt,
+        num_classes: NonNegativeInt = 0,
+        hidden: PositiveInt = 1024,
+        width: PositiveInt = 64,
+        norm: VectorNorm = "batch",
+    ) -> None:
+        super().__init__()
+        channels, size = image_shape[0], image_shape[1] // 4
+        pixels = 2 * width * size**2
+        self.layers = nn.Sequential(
+            nn.Linear(latent_dim + num_classes, hidden), nn.ReLU(), norm_1d(norm, hidden),
+            nn.Linear(hidden, pixels), nn.ReLU(), norm_1d(norm, pixels),
+            UnflattenPixels(2 * width, size),
+            nn.ConvTranspose2d(2 * width, width, 4, 2, 1), nn.ReLU(), norm_2d(norm, width),
+            nn.ConvTranspose2d(width, channels, 4, 2, 1), nn.Tanh(),
+        )  # fmt: skip
+        self.apply(xavier_init)
+
+    def forward(self, latent: Tensor) -> Tensor:
+        """Latent (N, latent_dim + num_classes) -> images (N, C, H, W) in [-1, 1]."""
+        return self.layers(latent)
+
+
+class ConvPoolDiscriminator(nn.Module):
+    """Two 5x5 convolutions with LeakyReLU and max pooling, one fully connected layer: images (N, C, H, W) -> logits.
+
+    The convolutions are not padded: 28 -> 24 -> 12 -> 8 -> 4 pixels. Weights as in `xavier_init`.
+
+    Args:
+        image_shape: of the images.
+        hidden: units of the fully connected layer.
+        width: channels of the first convolution; twice as many in the second.
+        norm: of the second convolution.
+        slope: of LeakyReLU.
+    """
+
+    def __init__(
+        self,
+        image_shape: ImageShape,
+        hidden: PositiveInt = 1024,
+        width: PositiveInt = 32,
+        norm: Norm = "none",
+        slope: NonNegativeFloat = 0.01,
+    ) -> None:
+        super().__init__()
+        channels, size = image_shape[0], ((image_shape[1] - 4) // 2 - 4) // 2
+        self.layers = nn.Sequential(
+            nn.Conv2d(channels, width, 5), nn.LeakyReLU(slope), nn.MaxPool2d(2),
+            nn.Conv2d(width, 2 * width, 5), norm_2d(norm, 2 * width), nn.LeakyReLU(slope), nn.MaxPool2d(2),
+            FlattenPixels(),
+            nn.Linear(2 * width * size**2, hidden), nn.LeakyReLU(slope),
+        )  # fmt: skip
+        self.head = nn.Linear(hidden, 1)
+        self.apply(xavier_init)
+
+    def features(self, images: Tensor) -> Tensor:
+        """Images (N, C, H, W) -> the fully connected layer (N, hidden)."""
+        return self.layers(images)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (N, C, H, W) -> logits (N,)."""
+        return self.head(self.features(images)).squeeze(1)

@@ -1,0 +1,192 @@
+import math
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from pydantic import NonNegativeInt, PositiveInt
+from torch import Tensor, nn
+
+from gan_lightning.images import ImageShape
+from gan_lightning.networks.dcgan import resolutions
+from gan_lightning.networks.layers import Norm, UnflattenPixels, norm_2d
+from gan_lightning.networks.resnet import widths
+
+SLOPE = 0.2  # of LeakyReLU
+
+ACTIVATION_GAIN = math.sqrt(2 / (1 + SLOPE**2))  # keeps the second moment through LeakyReLU (arXiv:1502.01852)
+
+
+def scaled_conv(
+    inputs: int, outputs: int, size: int, gain: float = 1.0, groups: int = 1, bias: bool = False
+) -> nn.Conv2d:
+    """A convolution that keeps the resolution, weights ~ N(0, gain^2 / fan-in), biases 0."""
+    conv = nn.Conv2d(inputs, outputs, size, padding=size // 2, groups=groups, bias=bias)
+    nn.init.normal_(conv.weight, 0.0, gain / math.sqrt(inputs // groups * size**2))
+    if conv.bias is not None:
+        nn.init.zeros_(conv.bias)
+    return conv
+
+
+def scaled_linear(inputs: int, outputs: int, bias: bool) -> nn.Linear:
+    """A linear layer, weights ~ N(0, 1 / fan-in), bias 0."""
+    linear = nn.Linear(inputs, outputs, bias=bias)
+    nn.init.normal_(linear.weight, 0.0, 1 / math.sqrt(inputs))
+    if bias:
+        nn.init.zeros_(linear.bias)
+    return linear
+
+
+class BilinearUp(nn.Module):
+    """(N, C, H, W) -> (N, C, 2 H, 2 W): every pixel four times, then smoothed by [1, 2, 1] / 4 along both axes."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Larger maps; the edges are repeated outwards, so that constants stay."""
+        return F.interpolate(maps, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+class BilinearDown(nn.Module):
+    """(N, C, H, W) -> (N, C, H / 2, W / 2): smoothed by [1, 2, 1] / 4 along both axes, then 2x2 means.
+
+    That is up-sampling transposed, over 4, edges included. It is done as a product with a matrix along either axis,
+    which processors are quicker at than at convolutions of single channels.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        one_hot = torch.eye(size // 2)[None]
+        self.register_buffer("matrix", F.interpolate(one_hot, scale_factor=2, mode="linear")[0] / 2, persistent=False)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Smaller maps of those of size H = W = `size`; constants stay."""
+        matrix = self.get_buffer("matrix").to(maps.dtype)
+        rows = maps.permute(0, 2, 3, 1)
+        lower = (matrix @ rows.flatten(2)).unflatten(2, rows.shape[2:])
+        return (matrix @ lower).permute(0, 3, 1, 2)
+
+
+class FixupBlock(nn.Module):
+    """Residual block of R3GAN: 1x1 convolution to more channels, grouped 3x3 one, 1x1 back, LeakyReLU between.
+
+    Fix-up initialisation (Zhang et al. 2019, arXiv:1901.09321, as in arXiv:2501.05441, section 3): the last
+    convolution starts at 0, so that the block starts as its skip path; the others' weights are divided by
+    blocks^(1/4), with the number of blocks in the network.
+    """
+
+    def __init__(self, channels: int, expansion: int, group_size: int, blocks: int, norm: Norm) -> None:
+        super().__init__()
+        hidden = channels * expansion
+        groups = hidden // math.gcd(hidden, group_size)
+        gain = ACTIVATION_GAIN * blocks**-0.25
+        self.layers = nn.Sequential(
+            scaled_conv(channels, hidden, 1, gain, bias=True),
+            norm_2d(norm, hidden),
+            nn.LeakyReLU(SLOPE),
+            scaled_conv(hidden, hidden, 3, gain, groups, bias=True),
+            norm_2d(norm, hidden),
+            nn.LeakyReLU(SLOPE),
+            scaled_conv(hidden, channels, 1, gain=0.0),
+        )
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C, H, W)."""
+        return maps + self.layers(maps)
+
+
+class R3GANGenerator(nn.Module):
+    """Generator of R3GAN (Huang et al. 2024, arXiv:2501.05441, section 3), in a small form.
+
+    Latent (N, latent_dim + num_classes) -> images (N, C, H, W): a linear layer to the smallest map; at each resolution
+    residual blocks without norms; between two a 1x1 convolution and bilinear up-sampling; a 1x1 convolution to the
+    image. The paper modulates a learned 4x4 basis by z; here the linear layer draws the smallest map itself. The paper
+    leaves the output as it is; images here are in [-1, 1], so there is a tanh (a clamp would stop gradients).
+
+    Args:
+        image_shape: channels, height, width.
+        latent_dim: size of z.
+        num_classes: size of the one-hot label behind z; 0 for none.
+        width: channels at the image's resolution, doubled at each lower one.
+        blocks: residual blocks at each resolution (the paper: 2).
+        expansion: a block's inner channels in units of its outer ones (the paper: 2).
+        group_size: inner channels that the 3x3 convolution joins (at most; a divisor of their number is used).
+        norm: inside the blocks; none in the paper.
+    """
+
+    def __init__(
+        self,
+        image_shape: ImageShape,
+        latent_dim: PositiveInt,
+        num_classes: NonNegativeInt = 0,
+        width: PositiveInt = 96,
+        blocks: PositiveInt = 2,
+        expansion: PositiveInt = 2,
+        group_size: PositiveInt = 16,
+        norm: Norm = "none",
+    ) -> None:
+        super().__init__()
+        channels, size = widths(image_shape[1], width)[::-1], resolutions(image_shape[1])[-1]
+
+        def stage(count: int) -> list[nn.Module]:
+            return [FixupBlock(count, expansion, group_size, blocks * len(channels), norm) for _ in range(blocks)]
+
+        layers = [
+            scaled_linear(latent_dim + num_classes, channels[0] * size**2, bias=False),
+            UnflattenPixels(channels[0], size),
+            *stage(channels[0]),
+        ]
+        for inputs, outputs in pairwise(
+            channels
+        ):  # the 1x1 convolution commutes with the up-sampling: first is cheaper
+            layers += [scaled_conv(inputs, outputs, 1), BilinearUp(), *stage(outputs)]
+        self.layers = nn.Sequential(*layers, scaled_conv(width, image_shape[0], 1), nn.Tanh())
+
+    def forward(self, latent: Tensor) -> Tensor:
+        """Images in [-1, 1] of latent vectors."""
+        return self.layers(latent)
+
+
+class R3GANDiscriminator(nn.Module):
+    """Discriminator of R3GAN (Huang et al. 2024, arXiv:2501.05441, section 3), in a small form: G's mirror image.
+
+    Images (N, C, H, W) -> logits (N,): a 1x1 convolution; at each resolution residual blocks without norms; between two
+    bilinear down-sampling and a 1x1 convolution; at the end a learned weight for every pixel of each channel of the
+    smallest map, and a linear head.
+
+    Args:
+        image_shape: channels, height, width.
+        width: channels at the image's resolution, doubled at each lower one.
+        blocks: residual blocks at each resolution (the paper: 2).
+        expansion: a block's inner channels in units of its outer ones (the paper: 2).
+        group_size: inner channels that the 3x3 convolution joins (at most; a divisor of their number is used).
+        norm: inside the blocks; none in the paper.
+    """
+
+    def __init__(
+        self,
+        image_shape: ImageShape,
+        width: PositiveInt = 96,
+        blocks: PositiveInt = 2,
+        expansion: PositiveInt = 2,
+        group_size: PositiveInt = 16,
+        norm: Norm = "none",
+    ) -> None:
+        super().__init__()
+        channels, sizes = widths(image_shape[1], width), resolutions(image_shape[1])
+
+        def stage(count: int) -> list[nn.Module]:
+            return [FixupBlock(count, expansion, group_size, blocks * len(channels), norm) for _ in range(blocks)]
+
+        layers = [scaled_conv(image_shape[0], width, 1), *stage(width)]
+        for (inputs, outputs), size in zip(pairwise(channels), sizes, strict=False):
+            layers += [BilinearDown(size), scaled_conv(inputs, outputs, 1), *stage(outputs)]
+        self.layers = nn.Sequential(*layers)
+        self.basis = nn.Conv2d(channels[-1], channels[-1], sizes[-1], groups=channels[-1], bias=False)
+        nn.init.normal_(self.basis.weight, 0.0, 1 / sizes[-1])  # fan-in: the pixels of one map
+        self.head = scaled_linear(channels[-1], 1, bias=True)
+
+    def features(self, images: Tensor) -> Tensor:
+        """Images (N, C, H, W) -> (N, F): the weighted sum over the pixels of each last map."""
+        return self.basis(self.layers(images)).flatten(1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits of images."""
+        return self.head(self.features(images)).squeeze(1)

@@ -1,0 +1,237 @@
+import math
+from itertools import pairwise
+from typing import Literal
+
+import torch.nn.functional as F
+from pydantic import NonNegativeInt, PositiveInt
+from torch import Tensor, nn
+
+from gan_lightning.errors import UserError
+from gan_lightning.images import ImageShape
+from gan_lightning.networks.attention import SelfAttention
+from gan_lightning.networks.dcgan import resolutions
+from gan_lightning.networks.layers import Norm, UnflattenPixels, norm_2d
+
+GeneratorNorm = Literal["none", "batch", "layer", "instance", "conditional"]
+
+RESIDUAL_GAIN = math.sqrt(2)  # for convolutions behind a ReLU
+
+
+def widths(image_size: int, width: int) -> list[int]:
+    """Channels at each of `resolutions`: `width` at the image's own, doubled at each lower one."""
+    return [width * 2**level for level in range(len(resolutions(image_size)))]
+
+
+def attention_size(image_size: int) -> int:
+    """The resolution for self-attention: the nearest to 16 pixels at which blocks of both players end."""
+    between = resolutions(image_size)[1:-1]
+    if not between:
+        raise UserError(
+            f"attention=true needs images of 16 pixels or more, not {image_size}; "
+            "type network.generator.attention=false network.discriminator.attention=false"
+        )
+    return min(between, key=lambda size: abs(size - 16))
+
+
+def glorot_conv(inputs: int, outputs: int, size: int, gain: float = 1.0) -> nn.Conv2d:
+    """A convolution that keeps the resolution, with Glorot's uniform weights times `gain`, biases 0."""
+    conv = nn.Conv2d(inputs, outputs, size, padding=size // 2)
+    nn.init.xavier_uniform_(conv.weight, gain)
+    assert conv.bias is not None
+    nn.init.zeros_(conv.bias)
+    return conv
+
+
+def glorot_linear(inputs: int, outputs: int, gain: float = 1.0) -> nn.Linear:
+    """A linear layer with Glorot's uniform weights times `gain`, biases 0."""
+    linear = nn.Linear(inputs, outputs)
+    nn.init.xavier_uniform_(linear.weight, gain)
+    nn.init.zeros_(linear.bias)
+    return linear
+
+
+class ConditionalBatchNorm(nn.Module):
+    """Batch norm with gains and biases of each class's own (de Vries et al. 2017, arXiv:1707.00683).
+
+    As in Miyato & Koyama 2018 (arXiv:1802.05637), both are a linear function of the one-hot label. Every class
+    starts with gains 1 and biases 0: plain batch norm.
+    """
+
+    def __init__(self, channels: int, num_classes: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels, affine=False)
+        self.gain = nn.Linear(num_classes, channels, bias=False)
+        self.bias = nn.Linear(num_classes, channels, bias=False)
+        nn.init.ones_(self.gain.weight)
+        nn.init.zeros_(self.bias.weight)
+
+    def forward(self, maps: Tensor, label: Tensor) -> Tensor:
+        """Maps (N, C, H, W) and one-hot labels (N, num_classes) -> maps."""
+        return self.norm(maps) * self.gain(label)[..., None, None] + self.bias(label)[..., None, None]
+
+
+def make_norm(kind: GeneratorNorm, channels: int, num_classes: int) -> nn.Module:
+    """A generator's normalisation of maps."""
+    return ConditionalBatchNorm(channels, num_classes) if kind == "conditional" else norm_2d(kind, channels)
+
+
+def normalise(norm: nn.Module, maps: Tensor, label: Tensor) -> Tensor:
+    """Maps after their norm, which sees the label only if it is conditional."""
+    return norm(maps, label) if isinstance(norm, ConditionalBatchNorm) else norm(maps)
+
+
+def upsample(maps: Tensor) -> Tensor:
+    """Every pixel four times: (N, C, H, W) -> (N, C, 2 H, 2 W)."""
+    return F.interpolate(maps, scale_factor=2, mode="nearest")
+
+
+class UpBlock(nn.Module):
+    """Residual block of the generator: norm, ReLU, up-sampling, 3x3 convolution, norm, ReLU, 3x3 convolution.
+
+    The skip path is a 1x1 convolution. It comes before the up-sampling, which it commutes with: a quarter of the work.
+    """
+
+    def __init__(self, inputs: int, outputs: int, norm: GeneratorNorm, num_classes: int, attention: bool) -> None:
+        super().__init__()
+        self.norm1 = make_norm(norm, inputs, num_classes)
+        self.conv1 = glorot_conv(inputs, outputs, 3, RESIDUAL_GAIN)
+        self.norm2 = make_norm(norm, outputs, num_classes)
+        self.conv2 = glorot_conv(outputs, outputs, 3, RESIDUAL_GAIN)
+        self.skip = glorot_conv(inputs, outputs, 1)
+        self.attention = SelfAttention(outputs) if attention else nn.Identity()
+
+    def forward(self, maps: Tensor, label: Tensor) -> Tensor:
+        """(N, inputs, H, W) -> (N, outputs, 2 H, 2 W); the label is one-hot, or (N, 0) for other norms."""
+        hidden = self.conv1(upsample(F.relu(normalise(self.norm1, maps, label))))
+        hidden = self.conv2(F.relu(normalise(self.norm2, hidden, label)))
+        return self.attention(hidden + upsample(self.skip(maps)))
+
+
+class DownBlock(nn.Module):
+    """Residual block of the discriminator: ReLU, 3x3 convolution, ReLU, 3x3 convolution, 2x2 average pooling.
+
+    The first block of all reads the image without a ReLU; `halve` says whether there is pooling. The skip path is a
+    1x1 convolution behind the pooling, which it commutes with.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, norm: Norm, *, first: bool = False, halve: bool = True, attention: bool = False
+    ) -> None:
+        super().__init__()
+        hidden = outputs if first else inputs
+        self.activation = nn.Identity() if first else nn.Sequential(norm_2d(norm, inputs), nn.ReLU())
+        self.conv1 = glorot_conv(inputs, hidden, 3, RESIDUAL_GAIN)
+        self.norm = norm_2d(norm, hidden)
+        self.conv2 = glorot_conv(hidden, outputs, 3, RESIDUAL_GAIN)
+        self.skip = glorot_conv(inputs, outputs, 1)
+        self.pool = nn.AvgPool2d(2) if halve else nn.Identity()
+        self.attention = SelfAttention(outputs) if attention else nn.Identity()
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """(N, inputs, H, W) -> (N, outputs, H / 2, W / 2), or H, W without pooling."""
+        hidden = self.conv2(F.relu(self.norm(self.conv1(self.activation(maps)))))
+        return self.attention(self.pool(hidden) + self.skip(self.pool(maps)))
+
+
+class ResNetGenerator(nn.Module):
+    """Residual generator of SNGAN (Miyato et al. 2018, arXiv:1802.05957, tables 3 to 5).
+
+    Latent (N, latent_dim + num_classes) -> images (N, C, H, W): a linear layer to the smallest map, one up-sampling
+    residual block for each doubling, norm, ReLU, a 3x3 convolution, tanh.
+
+    Args:
+        image_shape: channels, height, width.
+        latent_dim: size of z.
+        num_classes: size of the one-hot label behind z; 0 for none.
+        width: channels at the image's resolution, doubled at each lower one (the paper: 64 for 64 pixels).
+        norm: of the blocks. `conditional` is batch norm with gains and biases of each class's own: the label then
+            speaks through them alone, and the first linear layer reads z without it. The norm before the output
+            is plain batch norm, as in the authors' code.
+        attention: a self-attention block where maps have 14 or 16 pixels (SAGAN, arXiv:1805.08318).
+    """
+
+    def __init__(
+        self,
+        image_shape: ImageShape,
+        latent_dim: PositiveInt,
+        num_classes: NonNegativeInt = 0,
+        width: PositiveInt = 64,
+        norm: GeneratorNorm = "batch",
+        attention: bool = False,
+    ) -> None:
+        super().__init__()
+        check_norm(norm, num_classes)
+        label_size = num_classes if norm == "conditional" else 0
+        self.split = [latent_dim + num_classes - label_size, label_size]
+        sizes, channels = resolutions(image_shape[1])[::-1], widths(image_shape[1], width)[::-1]
+        target = attention_size(image_shape[1]) if attention else None
+        self.project = nn.Sequential(
+            glorot_linear(self.split[0], channels[0] * sizes[0] ** 2), UnflattenPixels(channels[0], sizes[0])
+        )
+        self.blocks = nn.ModuleList(
+            UpBlock(inputs, outputs, norm, num_classes, attention=size == target)
+            for (inputs, outputs), size in zip(pairwise(channels), sizes[1:], strict=True)
+        )
+        self.output = nn.Sequential(
+            norm_2d("batch" if norm == "conditional" else norm, width),
+            nn.ReLU(),
+            glorot_conv(width, image_shape[0], 3),
+            nn.Tanh(),
+        )
+
+    def forward(self, latent: Tensor) -> Tensor:
+        """Images in [-1, 1] of latent vectors (N, latent_dim + num_classes), the label last."""
+        z, label = latent.split(self.split, 1)
+        maps = self.project(z)
+        for block in self.blocks:
+            maps = block(maps, label)
+        return self.output(maps)
+
+
+def check_norm(norm: GeneratorNorm, num_classes: int) -> None:
+    """Refuse norms by class where there are none."""
+    if norm == "conditional" and num_classes == 0:
+        raise UserError(
+            "norm=conditional needs a conditional game, one that tells the generator a class; "
+            "choose such a model (python -m gan_lightning list names them), or type network.generator.norm=batch"
+        )
+
+
+class ResNetDiscriminator(nn.Module):
+    """Residual discriminator of SNGAN (Miyato et al. 2018, arXiv:1802.05957, tables 3 to 5).
+
+    Images (N, C, H, W) -> logits (N,): one down-sampling residual block for each halving, one more block at the
+    smallest resolution, ReLU, the sum over all pixels, a linear head. The paper normalises its weights spectrally,
+    which is the game's affair, and nothing else.
+
+    Args:
+        image_shape: channels, height, width.
+        width: channels of the first block, doubled in each following one (the paper: 64 for 64 pixels).
+        norm: of the blocks; none in the paper.
+        attention: a self-attention block where maps have 14 or 16 pixels (SAGAN, arXiv:1805.08318).
+    """
+
+    def __init__(
+        self, image_shape: ImageShape, width: PositiveInt = 64, norm: Norm = "none", attention: bool = False
+    ) -> None:
+        super().__init__()
+        sizes, channels = resolutions(image_shape[1]), widths(image_shape[1], width)
+        target = attention_size(image_shape[1]) if attention else None
+        ends = [*sizes[1:], sizes[-1]]  # each block's own output; the last one keeps the resolution
+        self.blocks = nn.Sequential(
+            *(
+                DownBlock(i, o, norm, first=level == 0, halve=level < len(ends) - 1, attention=ends[level] == target)
+                for level, (i, o) in enumerate(pairwise([image_shape[0], *channels]))
+            )
+        )
+        # The sum makes features as many times larger as there are pixels: the first logits are still of order 1.
+        # Spectral norm, where a game applies it, takes no notice of a weight's scale.
+        self.head = glorot_linear(channels[-1], 1, gain=1 / sizes[-1] ** 2)
+
+    def features(self, images: Tensor) -> Tensor:
+        """Images (N, C, H, W) -> (N, F): the last maps after ReLU, summed over their pixels."""
+        return F.relu(self.blocks(images)).sum((2, 3))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits of images."""
+        return self.head(self.features(images)).squeeze(1)

@@ -1,0 +1,54 @@
+"""What a discriminator may see of several samples at once, so that it can tell a batch without variety."""
+
+import torch
+from pydantic import PositiveInt
+from torch import Tensor, nn
+
+from gan_lightning.errors import UserError
+
+EPSILON = 1e-8  # inside the square root, whose slope at 0 is infinite
+
+
+class MinibatchStd(nn.Module):
+    """Minibatch standard deviation (Karras et al. 2017, arXiv:1710.10196, section 3), on feature vectors.
+
+    Features (N, F) -> (N, F + 1): the standard deviation of each feature over a group of samples (dividing by their
+    number), averaged over the features, is one more feature of every sample in the group. Groups are `group`
+    neighbours, so that real images joined with fakes stay among themselves. The samples of a group are no longer
+    independent of each other.
+    """
+
+    def __init__(self, group: PositiveInt = 4) -> None:
+        super().__init__()
+        self.group = group
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(N, F) -> (N, F + 1); N must be a multiple of `group`."""
+        check_multiple("minibatch standard deviation over groups", self.group, len(features))
+        groups = features.float().unflatten(0, (-1, self.group))
+        deviation = (groups.var(1, correction=0) + EPSILON).sqrt().mean(1)
+        column = deviation.repeat_interleave(self.group).unsqueeze(1)
+        return torch.cat([features, column.to(features.dtype)], 1)
+
+
+def pack(images: Tensor, count: int) -> Tensor:
+    """Packing (Lin et al. 2017, PacGAN, arXiv:1712.04086): D judges `count` different images at once.
+
+    (N, C, H, W) -> (N / count, count * C, H, W): neighbours become the channels of one pack, each image in one only.
+    """
+    check_multiple("packing", count, len(images))
+    return images.unflatten(0, (-1, count)).flatten(1, 2)
+
+
+def unpack(packs: Tensor, count: int) -> Tensor:
+    """(N / count, count * C, H, W) -> (N, C, H, W): the inverse of `pack`."""
+    return packs.unflatten(1, (count, -1)).flatten(0, 1)
+
+
+def check_multiple(what: str, count: int, samples: int) -> None:
+    """Refuse batches that cannot be divided into groups of `count`."""
+    if samples % count:
+        raise UserError(
+            f"{what} of {count} needs a batch that {count} divides, not {samples} images; "
+            f"type data.batch_size={max(samples // count, 1) * count}"
+        )

@@ -1,0 +1,142 @@
+"""The systems this project grew from: their networks, counted by hand, and the numbers their authors tell."""
+
+from itertools import pairwise
+
+import pytest
+import torch
+
+from gan_lightning.config import check, compose, options
+from gan_lightning.networks.layers import StretchedSigmoid
+from tests.helpers import built, run, sample
+
+
+def dense(*sizes):
+    """Weights and biases of fully connected layers."""
+    return sum((inputs + 1) * outputs for inputs, outputs in pairwise(sizes))
+
+
+def batch_norms(*channels):
+    """Scales and offsets."""
+    return 2 * sum(channels)
+
+
+POOLED = (
+    dense(96, 1024, 7 * 7 * 128) + (4 * 4 * 128 + 1) * 64 + (4 * 4 * 64 + 1) * 1 + batch_norms(1024, 7 * 7 * 128, 64),
+    (5 * 5 * 1 + 1) * 32 + (5 * 5 * 32 + 1) * 64 + dense(4 * 4 * 64, 1024, 1),
+)
+
+PARAMETERS = {  # of the generator and the discriminator
+    "digit_dcgan": (
+        4 * 4 * (100 * 1024 + 1024 * 512 + 512 * 256 + 256 * 128 + 128 * 1),
+        (4 * 4 * 1 + 1) * 64
+        + 4 * 4 * (64 * 128 + 128 * 256 + 256 * 512)
+        + batch_norms(128, 256, 512)
+        + (4 * 4 * 512 + 1) * 1,
+    ),
+    "understanding_gan": (dense(100, 128, 256, 784), dense(784, 256, 128, 1)),
+    **dict.fromkeys(
+        ("mnist_mlp_bn", "fashion_mlp_bn"),
+        (dense(100, 256, 512, 1024, 784) + batch_norms(256, 512, 1024), dense(784, 512, 256, 1)),
+    ),
+    "simple_gan": (dense(64, 256, 784), dense(784, 128, 1)),
+    **dict.fromkeys(
+        ("comparative_vanilla", "comparative_lsgan"), (dense(96, 1024, 1024, 784), dense(784, 256, 256, 1))
+    ),
+    **dict.fromkeys(
+        ("comparative_dcgan", "comparative_dcgan_lsgan", "comparative_wgan", "comparative_wgan_gp"), POOLED
+    ),
+}
+
+STATED = {  # loss, batch, latent, noise, shared fakes, rate, first beta, (epochs, generator steps)
+    "digit_dcgan": ("NonSaturating", 128, 100, "normal", True, 2e-4, 0.5, (5, None)),
+    "understanding_gan": ("NonSaturating", 64, 100, "normal", False, 2e-4, 0.9, (20, None)),
+    "mnist_mlp_bn": ("NonSaturating", 32, 100, "normal", False, 2e-4, 0.5, (None, 15_000)),
+    "fashion_mlp_bn": ("NonSaturating", 32, 100, "normal", False, 2e-4, 0.5, (None, 15_000)),
+    "simple_gan": ("NonSaturating", 32, 64, "normal", True, 3e-4, 0.9, (50, None)),
+    "comparative_vanilla": ("NonSaturating", 128, 96, "uniform", False, 1e-3, 0.5, (10, None)),
+    "comparative_lsgan": ("LeastSquares", 128, 96, "uniform", False, 1e-3, 0.5, (10, None)),
+    "comparative_dcgan_lsgan": ("LeastSquares", 128, 96, "uniform", False, 1e-3, 0.5, (5, None)),
+    "comparative_dcgan": ("NonSaturating", 128, 96, "uniform", False, 1e-3, 0.5, (5, None)),
+    "comparative_wgan": ("Wasserstein", 128, 96, "uniform", False, 1e-3, 0.5, (10, None)),
+    "comparative_wgan_gp": ("Wasserstein", 128, 96, "uniform", False, 1e-3, 0.5, (10, None)),
+}
+
+
+def test_the_five_systems_can_be_named():
+    assert set(STATED) == set(PARAMETERS) <= set(options("experiment"))
+
+
+@pytest.mark.parametrize("experiment", PARAMETERS)
+def test_networks_have_the_parameters_of_the_described_ones(experiment):
+    module = built(f"experiment={experiment}")
+    counts = tuple(
+        sum(parameter.numel() for parameter in network.parameters())
+        for network in (module.generator, module.discriminator)
+    )
+    assert counts == PARAMETERS[experiment]
+    images = module.generator(module.sample_latent(2))
+    assert images.shape == ((2, 1, 64, 64) if experiment == "digit_dcgan" else (2, 1, 28, 28))
+    assert module.assess(sample(images)).logits.shape == (2,)
+
+
+@pytest.mark.parametrize("experiment", ["mnist_mlp_bn", "fashion_mlp_bn"])
+def test_the_authors_counts_are_met(experiment):
+    """Keras counts batch norm's running mean and variance, and has no counter of batches."""
+    module = built(f"experiment={experiment}")
+    state = {name: value for name, value in module.generator.state_dict().items() if "num_batches_tracked" not in name}
+    assert sum(value.numel() for value in state.values()) == 1_493_520
+    assert sum(value.numel() for value in module.discriminator.parameters()) == 533_505
+    assert any(isinstance(layer, StretchedSigmoid) for layer in module.generator.modules())
+
+
+@pytest.mark.parametrize("experiment", STATED)
+def test_numbers_are_the_stated_ones(experiment):
+    cfg = compose(f"experiment={experiment}")
+    check(cfg)
+    model = cfg.model
+    assert model.generator_optimizer == model.discriminator_optimizer
+    assert model.generator_optimizer._target_ == "torch.optim.Adam" and model.generator_optimizer.betas[1] == 0.999
+    rate, beta = model.generator_optimizer.lr, model.generator_optimizer.betas[0]
+    game = (cfg.loss._target_.rpartition(".")[2], cfg.data.batch_size, model.latent_dim, model.noise, model.share_fakes)
+    assert (*game, rate, beta, (cfg.trainer.max_epochs, cfg.max_generator_steps)) == STATED[experiment]
+    assert model.ema_half_life is None and model.scheduler is None and not model.generator_first
+
+
+@pytest.mark.parametrize("experiment", STATED)
+def test_data_are_the_stated_ones(experiment):
+    data = compose(f"experiment={experiment}").data
+    assert data._target_.rpartition(".")[2] == ("FashionMNIST" if experiment == "fashion_mlp_bn" else "MNIST")
+    assert data.size == (64 if experiment == "digit_dcgan" else 28)
+    if experiment.startswith("comparative"):
+        assert 60_000 - data.validation_images == 50_000
+
+
+@pytest.mark.parametrize("experiment", STATED)
+def test_only_the_wasserstein_variants_constrain_the_critic(experiment):
+    cfg = compose(f"experiment={experiment}")
+    assert cfg.model.n_critic == (5 if "wgan" in experiment else 1)
+    assert cfg.model.weight_clip == (0.01 if experiment == "comparative_wgan" else None)
+    assert bool(cfg.penalty) == (experiment == "comparative_wgan_gp")
+
+
+def test_digit_dcgan_draws_its_weights_around_zero_and_adds_no_biases():
+    module = built("experiment=digit_dcgan")
+    assert all(name.endswith("weight") for name, _ in module.generator.named_parameters())
+    weights = module.generator.layers[0].weight  # 1.6 million draws
+    assert weights.std().item() == pytest.approx(0.02, rel=0.01)
+    norms = [layer for layer in module.discriminator.modules() if isinstance(layer, torch.nn.BatchNorm2d)]
+    assert [norm.num_features for norm in norms] == [128, 256, 512]
+    assert torch.cat([norm.weight for norm in norms]).mean().item() == pytest.approx(0, abs=0.005)  # 7 standard errors
+
+
+def test_the_command_line_wins_over_the_experiment():
+    cfg = compose("experiment=simple_gan", "data=mnist_5k", "loss=minimax", "data.batch_size=7", "trainer.max_epochs=1")
+    assert cfg.data._target_.endswith("MNIST5k") and cfg.loss._target_.endswith("Minimax")
+    assert (cfg.data.batch_size, cfg.trainer.max_epochs) == (7, 1)
+    assert cfg.network.generator.hidden == [256]
+
+
+def test_two_steps_of_the_smallest(tmp_path):
+    folder = run(tmp_path / "run", "experiment=simple_gan", "max_generator_steps=2")
+    status = folder.status()
+    assert (status["state"], status["generator_steps"]) == ("finished", 2)

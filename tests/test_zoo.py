@@ -1,0 +1,258 @@
+"""Games besides the plain one: what they tell the players, and what they ask of them besides the loss."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from gan_lightning import commands
+from gan_lightning.build import build_module, load_module
+from gan_lightning.config import compose, options
+from gan_lightning.errors import UserError
+from gan_lightning.losses import BEGAN, EnergyMargin
+from gan_lightning.models.energy import pulling_away
+from gan_lightning.models.gan import Sample, Verdict
+from tests.helpers import built, run
+
+CONDITIONAL = ("cgan", "acgan", "projection")
+
+
+def batch(module, count=20):
+    """Real-looking images with every class, and fakes of the same classes, with a graph."""
+    labels = torch.arange(count) % 10
+    real = Sample(torch.rand(count, 1, 28, 28) * 2 - 1, module.real_code(labels))
+    return real, module.generate(real.code, keep_graph=True)
+
+
+# Conditional games
+
+
+@pytest.mark.parametrize("model", CONDITIONAL)
+def test_labels_change_a_sample_and_nothing_else_does(model):
+    module = built(f"model={model}")
+    with torch.no_grad():  # conditional batch norm starts the same for every class
+        for parameter in module.ema_generator.parameters():
+            parameter += 0.1 * torch.randn_like(parameter)
+    threes, again, sevens = (module.draw(4, seed=1, labels=torch.full((4,), digit)) for digit in (3, 3, 7))
+    assert torch.equal(threes, again)
+    assert all(not torch.equal(three, seven) for three, seven in zip(threes, sevens, strict=True))
+
+
+@pytest.mark.parametrize("model", CONDITIONAL)
+def test_unasked_each_class_is_drawn_as_often(model):
+    assert built(f"model={model}").labels(30).bincount().tolist() == [3] * 10
+    assert built("model=dcgan").labels(30) is None
+
+
+@pytest.mark.parametrize("model", ["cgan", "projection"])
+def test_the_critic_judges_an_image_by_its_label(model):
+    module = built(f"model={model}").eval()
+    real, _ = batch(module)
+    other = Sample(real.images, real.code.roll(1, 1))
+    assert (module.assess(real).logits - module.assess(other).logits).abs().min() > 0
+
+
+def test_a_projection_is_the_head_plus_an_inner_product():
+    module = built("model=projection", "model.spectral_norm=false")
+    real, _ = batch(module)
+    critic = module.discriminator
+    features = critic.discriminator.features(real.images)
+    labels = real.code.argmax(1)
+    expected = critic.discriminator.head(features).squeeze(1) + (critic.embedding.weight.T[labels] * features).sum(1)
+    torch.testing.assert_close(module.assess(real).logits, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_acgan_rewards_the_right_class_in_both_players():
+    module = built("model=acgan")
+    real, fake = batch(module)
+    right, wrong = (Verdict(torch.zeros(20), 9.0 * code) for code in (real.code, real.code.roll(1, 1)))
+    likelihood = math.log(math.exp(9) + 9)  # of logits 9, 0, 0 ...
+    assert module.generator_terms(fake, right)["class_loss_g"].item() == pytest.approx(likelihood - 9, abs=1e-5)
+    assert module.generator_terms(fake, wrong)["class_loss_g"].item() == pytest.approx(likelihood, rel=1e-4)
+    both = module.discriminator_terms(real, fake, right, wrong)["class_loss_d"].item()
+    assert both == pytest.approx(2 * likelihood - 9, rel=1e-4)
+
+
+def test_a_step_along_acgans_class_loss_makes_its_fakes_more_certain():
+    module = built("model=acgan", "network.discriminator.norm=none", "network.generator.norm=none")
+    code = module.real_code(torch.arange(20) % 10)
+    inputs = torch.cat([module.sample_latent(20), code], 1)
+
+    def class_loss():
+        fake = Sample(module.generator(inputs), code)
+        return module.generator_terms(fake, module.assess(fake))["class_loss_g"]
+
+    before = class_loss()
+    gradients = torch.autograd.grad(before, list(module.generator.parameters()))
+    slope = sum(gradient.square().sum() for gradient in gradients)
+    with torch.no_grad():
+        for parameter, gradient in zip(module.generator.parameters(), gradients, strict=True):
+            parameter -= 1e-3 / slope * gradient  # to first order, a fall by 1e-3
+    assert (before - class_loss()).item() == pytest.approx(1e-3, rel=0.2)
+
+
+def test_a_conditional_game_needs_classes():
+    with pytest.raises(UserError, match=r"ConditionalGAN needs images with at least two classes, and these have 0"):
+        build_module(compose("model=cgan"), (1, 28, 28), num_classes=0)
+
+
+def test_a_conditional_run_shows_a_column_for_each_class_and_draws_what_is_asked_for(tmp_path):
+    folder = run(tmp_path / "run", "model=cgan", "max_generator_steps=2", "callbacks.samples.images=20")
+    assert Image.open(folder.grids()[-1]).size == (10 * 30 + 2, 2 * 30 + 2)
+    commands.sample([f"run={folder.path}", "n=5", "labels=[3,5]", f"out={tmp_path / 'drawn.npz'}"])
+    commands.sample([f"run={folder.path}", "n=12", f"out={tmp_path / 'every.npz'}"])
+    with np.load(tmp_path / "drawn.npz") as drawn, np.load(tmp_path / "every.npz") as every:
+        assert drawn["labels"].tolist() == [3, 5, 3, 5, 3] and every["labels"].tolist() == [*range(10), 0, 1]
+        module, _ = load_module(str(folder.path))
+        assert np.array_equal(drawn["images"], module.draw(5, labels=torch.tensor([3, 5, 3, 5, 3])).numpy())
+    with pytest.raises(UserError, match="labels=10 is not allowed: classes are 0 to 9; type labels=9"):
+        commands.sample([f"run={folder.path}", "labels=10"])
+
+
+def test_labels_of_an_unconditional_generator_are_refused(tmp_path):
+    folder = run(tmp_path / "run", "network=mlp", "max_generator_steps=1")
+    with pytest.raises(UserError, match="labels=3: this generator is told no classes; leave labels= out"):
+        commands.sample([f"run={folder.path}", "labels=3"])
+
+
+# InfoGAN
+
+
+def test_infogan_leaves_a_picture_of_each_code(tmp_path):
+    folder = run(tmp_path / "run", "model=infogan", "max_generator_steps=1")
+    for name in ("code-1.png", "code-2.png"):
+        assert Image.open(folder.samples / name).size == (10 * 30 + 2, 10 * 30 + 2)
+    module, _ = load_module(str(folder.path))
+    rows = module.traversals(seed=0)["code-2"]
+    assert rows.shape == (100, 62 + 12)
+    assert torch.equal(rows[:, :62], rows[:1, :62].expand(100, -1)) and rows[:, 72].abs().max() == 0
+    torch.testing.assert_close(rows[:10, 73], torch.linspace(-2, 2, 10))
+    assert rows[:, 62:72].argmax(1).tolist() == [row for row in range(10) for _ in range(10)]
+
+
+def test_infogans_codes_are_a_category_and_numbers_between_minus_one_and_one():
+    code = built("model=infogan").draw_code(2000, torch.Generator().manual_seed(0))
+    assert code.shape == (2000, 12)
+    assert torch.equal(code[:, :10].sum(1), torch.ones(2000)) and set(code[:, :10].unique().tolist()) == {0.0, 1.0}
+    assert code[:, 10:].abs().max() <= 1 and code[:, 10:].min() < -0.9 and code[:, 10:].max() > 0.9
+
+
+def test_infogans_code_loss_is_minus_the_log_likelihood():
+    module = built("model=infogan")
+    code = module.draw_code(5)
+    guess = torch.cat([4.0 * code[:, :10], code[:, 10:] + 0.3], 1)
+    category = math.log(math.exp(4) + 9) - 4
+    gaussian = 2 * 0.5 * (0.3**2 + math.log(2 * math.pi))
+    found = module.code_loss(Sample(torch.empty(5), code), Verdict(torch.zeros(5), guess)).item()
+    assert found == pytest.approx(category + gaussian, rel=1e-5)
+
+
+def test_infogans_mutual_information_teaches_both_players():
+    module = built("model=infogan")
+    real, _ = batch(module)
+    fake = module.generate(real.code, keep_graph=True)
+    on_fake = module.assess(fake)
+    d_terms = module.discriminator_terms(real, fake, module.assess(real), on_fake)
+    trunk = next(module.discriminator.discriminator.parameters())
+    q = module.discriminator.answer[-1].weight
+    for gradient in torch.autograd.grad(d_terms["code_loss_d"], [trunk, q], retain_graph=True):
+        assert gradient.abs().sum() > 0
+    g_terms = module.generator_terms(fake, on_fake)
+    (gradient,) = torch.autograd.grad(g_terms["code_loss_g"], [module.generator.layers[0].weight])
+    assert gradient.abs().sum() > 0
+
+
+# Energies
+
+
+def test_the_energy_margin_in_closed_form():
+    loss = EnergyMargin(margin=1.0)
+    real, fake = -torch.tensor([0.2, 0.4]), -torch.tensor([0.5, 3.0])  # logits are minus energies
+    assert loss.discriminator(real=real, fake=fake).item() == pytest.approx(0.3 + 0.25)
+    assert loss.generator(real=None, fake=fake).item() == pytest.approx(1.75)
+
+
+def test_pulling_away_is_one_for_one_direction_and_none_for_orthogonal_ones():
+    assert pulling_away(torch.ones(4, 3) * torch.tensor([[1.0], [2.0], [3.0], [-1.0]])).item() == pytest.approx(1)
+    assert pulling_away(3 * torch.eye(4)).item() == pytest.approx(0, abs=1e-6)
+    half = torch.tensor([[1.0, 0.0], [1.0, 1.0]])
+    assert pulling_away(half).item() == pytest.approx(0.5)
+
+
+def test_began_steers_its_balance():
+    loss = BEGAN(gamma=0.5, rate=0.1)
+    real, fake = -torch.tensor([1.0, 3.0]), -torch.tensor([0.5, 0.5])
+    assert loss.discriminator(real=real, fake=fake).item() == pytest.approx(2.0)  # k starts at 0
+    assert loss.balance.item() == pytest.approx(0.1 * (0.5 * 2 - 0.5))
+    assert loss.measures()["convergence"].item() == pytest.approx(2 + 0.5)
+    assert loss.discriminator(real=real, fake=fake).item() == pytest.approx(2.0 - 0.05 * 0.5)
+    for _ in range(50):
+        loss.discriminator(real=real, fake=fake)
+    assert loss.balance.item() == 1  # never more
+    assert loss.generator(real=None, fake=fake).item() == pytest.approx(0.5)
+    assert "balance" in loss.state_dict()
+
+
+# What any game may put on its critic
+
+
+def test_spectral_norm_bounds_every_layer_and_rests_in_eval_mode():
+    module = built("model=hinge", "network=mlp")
+    images = torch.rand(4, 1, 28, 28)
+    for _ in range(60):
+        module.discriminator(images)
+    layers = [m for m in module.discriminator.modules() if isinstance(m, torch.nn.Linear)]
+    assert len(layers) == 3
+    for layer in layers:
+        assert torch.linalg.matrix_norm(layer.weight, 2).item() == pytest.approx(1, rel=0.02)
+    module.discriminator.eval()
+    before = {name: value.clone() for name, value in module.discriminator.state_dict().items()}
+    module.discriminator(images)
+    assert all(torch.equal(before[name], value) for name, value in module.discriminator.state_dict().items())
+
+
+def test_spectral_norm_of_zero_weights_is_refused():
+    with pytest.raises(UserError, match="start at zero; type network=resnet, or model.spectral_norm=false"):
+        built("network=r3gan", "model.spectral_norm=true")
+
+
+def test_a_packed_critic_sees_pairs_of_different_images():
+    module = built("model=pacgan")
+    real, fake = batch(module)
+    seen = []
+    module.discriminator.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    on_real, on_fake = module.judge(real, fake)
+    assert seen[0].shape == (10, 2, 28, 28) and on_real.logits.shape == on_fake.logits.shape == (10,)
+    assert torch.equal(seen[0][0, 0], real.images[0, 0]) and torch.equal(seen[0][0, 1], real.images[1, 0])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("penalty=r1", "network.discriminator.norm=none"),
+        ("model=infogan",),
+    ],
+)
+def test_packing_is_refused_where_it_has_no_meaning(words):
+    with pytest.raises(UserError, match=r"model.pack=2.*penalty=none"):
+        built(*words, "model.pack=2")
+
+
+def test_minibatch_std_shows_the_critic_a_collapse():
+    module = built("model.minibatch_std=true", "network.discriminator.norm=none")
+    one = torch.rand(1, 1, 28, 28).expand(8, -1, -1, -1)
+    head = module.discriminator.head
+    varied = head[0](module.discriminator.features(torch.rand(8, 1, 28, 28)))[:, -1]
+    assert head[0](module.discriminator.features(one))[:, -1].max() < 1e-3 < varied.min()
+    with pytest.raises(UserError, match=r"minibatch standard deviation.*type model.minibatch_std=false"):
+        built("model.minibatch_std=true", "network.discriminator.norm=none", "penalty=r1")
+
+
+# Every model by name
+
+
+@pytest.mark.parametrize("model", options("model"))
+def test_every_model_names_its_paper(model):
+    assert "arXiv:" in options("model")[model]
