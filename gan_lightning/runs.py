@@ -148,10 +148,15 @@ def read_checkpoint(checkpoint: Path) -> dict[str, Any]:
     """A checkpoint's content: tensors and plain values only, so that loading one runs no code.
 
     Raises:
-        UserError: when the file is damaged or no checkpoint.
+        UserError: when the file is damaged, no checkpoint, or of a version whose networks were others.
     """
     try:
-        return torch.load(checkpoint, map_location="cpu", weights_only=True)
+        content: dict[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=True)
     except Exception as error:  # torch has no one error for "not a checkpoint"
         reason = str(error).splitlines()[0]
         raise UserError(f"{checkpoint} cannot be read as a checkpoint ({reason}); use an earlier one") from error
+    if "num_classes" not in content:
+        raise UserError(
+            f"{checkpoint} was written by gan_lightning 0.1, whose networks were others; train again, or install 0.1"
+        )
+    return content

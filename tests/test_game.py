@@ -44,7 +44,6 @@ HEADLESS = {"autoencoder"}  # networks on whose features no game can put another
 
 OTHER_HEADS = ("cgan", "acgan", "projection", "infogan", "pacgan", "hinge")
 
-
 NORMALISED = ("hinge", "projection")  # spectrally, which needs weights that do not start at zero
 
 
@@ -62,7 +61,14 @@ def games():
             yield f"model={model}", f"network={network}", *norm
 
 
-@pytest.mark.parametrize("words", list(games()), ids=" ".join)
+def some_slow(words):
+    """Two networks are enough for the quick tests."""
+    quick = {"network=dcgan", "network=mlp", "network=autoencoder"}
+    slow = any(word.startswith("network=") and word not in quick for word in words)
+    return pytest.param(words, marks=pytest.mark.slow if slow else (), id=" ".join(words))
+
+
+@pytest.mark.parametrize("words", map(some_slow, games()))
 def test_every_game_moves_both_players(words, monkeypatch):
     monkeypatch.setattr(wgan, "BOOSTED_ITERATIONS", 2)
     module = built(*words)

@@ -101,6 +101,14 @@ def test_checkpoints_are_tensors_and_plain_values(finished):
     assert content["counters"] == {"generator_steps": 6, "images_seen": 48, "critic_steps": 0}
 
 
+def test_a_checkpoint_of_an_earlier_version_says_so(finished, tmp_path):
+    content = torch.load(finished.last, weights_only=True)
+    del content["num_classes"]
+    torch.save(content, tmp_path / "old.ckpt")
+    with pytest.raises(UserError, match=r"old.ckpt was written by gan_lightning 0.1.*train again, or install 0.1"):
+        read_checkpoint(tmp_path / "old.ckpt")
+
+
 def test_a_run_loads_by_folder_and_by_checkpoint(finished):
     by_folder, checkpoint = load_module(str(finished.path))
     by_file, _ = load_module(str(checkpoint))
