@@ -24,11 +24,11 @@ demo: setup  ## Train a DCGAN on 5,000 digits that need no network (about three 
 	$(BIN)/python -m gan_lightning model=dcgan data=mnist_5k data.batch_size=64 trainer.max_time=00:00:02:30
 
 .PHONY: test
-test: lint  ## Run every check and test (about five minutes)
+test: lint  ## Run every check and test (about eight minutes)
 	$(BIN)/python -m pytest
 
 .PHONY: test-fast
-test-fast: setup  ## Run the quick tests (under two minutes)
+test-fast: setup  ## Run the quick tests (under three minutes)
 	$(BIN)/python -m pytest -m "not slow"
 
 .PHONY: bench

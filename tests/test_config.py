@@ -31,6 +31,7 @@ def test_every_choice_has_a_description_of_one_line():
 UNPACKED = sorted(set(options("model")) - {"pacgan"})  # a pack's penalty would be no single image's
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model,penalty", itertools.product(UNPACKED, options("penalty")))
 def test_every_model_takes_every_penalty_once_its_critic_has_no_batch_norm(model, penalty):
     built(f"model={model}", f"penalty={penalty}", "network.discriminator.norm=layer").configure_optimizers()

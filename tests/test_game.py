@@ -62,9 +62,8 @@ def games():
 
 
 def some_slow(words):
-    """Two networks are enough for the quick tests."""
-    quick = {"network=dcgan", "network=mlp", "network=autoencoder"}
-    slow = any(word.startswith("network=") and word not in quick for word in words)
+    """The models as they are, and one network, are enough for the quick tests."""
+    slow = any(word.startswith("network=") and word != "network=mlp" for word in words)
     return pytest.param(words, marks=pytest.mark.slow if slow else (), id=" ".join(words))
 
 
@@ -89,6 +88,7 @@ def test_every_game_moves_both_players(words, monkeypatch):
     assert all(torch.isfinite(value) for value in losses)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", options("model"))
 def test_every_model_plays_in_bfloat16(model, monkeypatch):
     monkeypatch.setattr(wgan, "BOOSTED_ITERATIONS", 2)
@@ -99,6 +99,7 @@ def test_every_model_plays_in_bfloat16(model, monkeypatch):
     assert all(torch.isfinite(value).all() for value in module.state_dict().values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", options("model"))
 def test_each_players_step_leaves_the_other_untouched(model, monkeypatch):
     monkeypatch.setattr(wgan, "BOOSTED_ITERATIONS", 2)
