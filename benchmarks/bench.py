@@ -135,13 +135,13 @@ def data_path() -> Row:
 def utilisation(game: str, batch_size: int = 64) -> Row:
     """Share of the processor's peak: operations of a step, counted by torch, over what a 3x3 convolution reaches."""
     words = (*GAMES[game], *QUIET, f"data.batch_size={batch_size}")
-    bfloat16 = native_bfloat16("cpu")
+    kind = torch.bfloat16 if native_bfloat16("cpu") else torch.float32
     operations = operations_of_a_step(words)
-    product, convolution = machine_peak(torch.bfloat16 if bfloat16 else torch.float32)
+    product, convolution = machine_peak(kind)
     rounds = []
     for _ in range(3):  # the peak before and after each run: it moves with the machine's clock
         rate = loop(game, batch_size, chunk=30, repeats=3)["ours"] / batch_size
-        product_after, convolution_after = machine_peak(torch.bfloat16 if bfloat16 else torch.float32)
+        product_after, convolution_after = machine_peak(kind)
         rounds.append((operations * rate, (convolution + convolution_after) / 2, (product + product_after) / 2))
         product, convolution = product_after, convolution_after
     reached, peak, matrix = (statistics.median(column) / 1e9 for column in zip(*rounds, strict=True))
@@ -295,31 +295,26 @@ ROWS: dict[str, Callable[[], Row]] = {
 }
 
 
-def measure(rows: dict[str, Callable[[], Row]], machine: Row, file: Path) -> None:
-    """Measure each row, print it, and keep what is known so far."""
+def measure(rows: dict[str, Callable[[], Row]], names: list[str], machine: Row, file: Path) -> None:
+    """Measure the rows named, or all; print each, and keep what is known so far."""
+    unknown = set(names) - set(rows)
+    if unknown:
+        sys.exit(f"{', '.join(sorted(unknown))}: no such row; allowed: {', '.join(rows)}")
     logging.disable(logging.INFO)
     found: dict[str, Row] = {}
-    for name, row in rows.items():
-        found[name] = row()
+    for name in names or rows:
+        found[name] = rows[name]()
         shown = ", ".join(f"{key} {value}" for key, value in found[name].items() if key not in ("ratio", "low", "high"))
         spread = "{ratio:.2f} ({low:.2f} to {high:.2f})".format(**found[name]) if "low" in found[name] else ""
         print(f"{name:<22} {spread or found[name].get('ratio', ''):<22} {shown}", flush=True)
         file.write_text(json.dumps({"machine": machine, "rows": found}, indent=2) + "\n")
 
 
-def main(names: list[str]) -> None:
-    """Measure the rows named, or all."""
-    unknown = set(names) - set(ROWS)
-    if unknown:
-        sys.exit(f"{', '.join(sorted(unknown))}: no such row; allowed: {', '.join(ROWS)}")
-    machine = {
+if __name__ == "__main__":
+    facts = {
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
         "processor": torch.backends.cpu.get_cpu_capability(),
         "bfloat16": native_bfloat16("cpu"),
     }
-    measure({name: ROWS[name] for name in names or ROWS}, machine, Path("bench.json"))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
+    measure(ROWS, sys.argv[1:], facts, Path("bench.json"))

@@ -28,7 +28,7 @@ class Loss:
         raise NotImplementedError
 
     def score(self, logits: Tensor) -> Tensor:
-        """What to show of D's logits, one number each."""
+        """What to show of D's logits, one number each: a probability where the loss defines one, else themselves."""
         return logits
 
     def measures(self) -> dict[str, Tensor]:
@@ -82,10 +82,6 @@ class LeastSquares(Loss):
         """1/2 E[(fake - c)^2]."""
         return 0.5 * (fake - self.c).square().mean()
 
-    def score(self, logits: Tensor) -> Tensor:
-        """The regression output itself: b for certainly real, a for certainly fake."""
-        return logits
-
 
 class Wasserstein(Loss):
     """WGAN (Arjovsky et al. 2017, arXiv:1701.07875, equation 2): the critic's mean difference.
@@ -100,10 +96,6 @@ class Wasserstein(Loss):
     def generator(self, *, real: Tensor | None, fake: Tensor) -> Tensor:
         """-E[fake]."""
         return -fake.mean()
-
-    def score(self, logits: Tensor) -> Tensor:
-        """The critic's value; only differences between real and fake mean anything."""
-        return logits
 
 
 class Hinge(Loss):
@@ -120,10 +112,6 @@ class Hinge(Loss):
     def generator(self, *, real: Tensor | None, fake: Tensor) -> Tensor:
         """-E[fake]."""
         return -fake.mean()
-
-    def score(self, logits: Tensor) -> Tensor:
-        """The logit: above 1 for certainly real, below -1 for certainly fake."""
-        return logits
 
 
 class RelativisticPairing(Loss):
@@ -143,10 +131,6 @@ class RelativisticPairing(Loss):
         """The discriminator's loss with the sides swapped."""
         assert real is not None
         return self.discriminator(real=fake, fake=real)
-
-    def score(self, logits: Tensor) -> Tensor:
-        """The logit; only differences between real and fake mean anything."""
-        return logits
 
 
 class RelativisticAverage(RelativisticPairing):
@@ -191,10 +175,6 @@ class FDivergence(Loss):
     def generator(self, *, real: Tensor | None, fake: Tensor) -> Tensor:
         """-E[f*(T(fake))] if saturating, else -E[T(fake)]."""
         return -(self.conjugate if self.saturating else self.activation)(fake).mean()
-
-    def score(self, logits: Tensor) -> Tensor:
-        """The logit."""
-        return logits
 
 
 class KL(FDivergence):

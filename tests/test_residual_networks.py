@@ -29,7 +29,7 @@ from gan_lightning.networks.resnet import (
     attention_size,
     widths,
 )
-from gan_lightning.networks.statistics import MinibatchStd, pack, unpack
+from gan_lightning.networks.statistics import MinibatchStd, pack
 
 NETWORKS = ("resnet", "r3gan", "autoencoder")
 SHAPES = [(channels, size, size) for size in (28, 32, 64) for channels in (1, 3)]
@@ -496,7 +496,7 @@ def test_packs_hold_every_image_once(count):
     assert packs.shape == (6 // count, count * 3, 4, 4)
     assert torch.equal(packs.flatten(0, 1).unflatten(0, (6, 3)), images)
     assert torch.equal(packs[0, -3:], images[count - 1])
-    assert torch.equal(unpack(packs, count), images)
+    assert torch.equal(packs.unflatten(1, (count, -1)).flatten(0, 1), images)
 
 
 def test_batches_that_do_not_divide_are_refused_with_one_that_does():

@@ -66,8 +66,9 @@ class InfoGAN(GAN):
 
     def sample_code(self, count: int, labels: Tensor | None, random: torch.Generator) -> Tensor:
         """Each category in turn, whatever the data's labels are; continuous codes at random."""
-        category = F.one_hot(torch.arange(count) % self.categories, self.categories).float()
-        return torch.cat([category, self.draw_code(count, random)[:, self.categories :]], 1)
+        code = self.draw_code(count, random)
+        code[:, : self.categories] = F.one_hot(torch.arange(count) % self.categories, self.categories)
+        return code
 
     def columns(self) -> int:
         """A column for each category."""
@@ -78,14 +79,14 @@ class InfoGAN(GAN):
 
         A row for each category; everything else stays the same.
         """
+        still = self.inputs(self.categories, seed).repeat_interleave(TRAVERSED, 0)
+        first_code = self.latent_dim + self.categories
+        still[:, : self.latent_dim] = still[0, : self.latent_dim]
+        still[:, first_code:] = 0
         pictures = {}
         for number in range(self.continuous):
-            rows = self.inputs(self.categories, seed).repeat_interleave(TRAVERSED, 0)
-            rows[:, : self.latent_dim] = rows[0, : self.latent_dim]
-            rows[:, self.latent_dim + self.categories :] = 0
-            values = torch.linspace(-2, 2, TRAVERSED).repeat(self.categories)
-            rows[:, self.latent_dim + self.categories + number] = values
-            pictures[f"code-{number + 1}"] = rows
+            pictures[f"code-{number + 1}"] = moving = still.clone()
+            moving[:, first_code + number] = torch.linspace(-2, 2, TRAVERSED).repeat(self.categories)
         return pictures
 
     def verdict(self, images: Tensor, code: Tensor) -> Verdict:

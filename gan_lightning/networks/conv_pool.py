@@ -4,6 +4,7 @@ from torch import Tensor, nn
 from gan_lightning.images import ImageShape
 from gan_lightning.networks.layers import (
     FlattenPixels,
+    HeadedDiscriminator,
     Norm,
     UnflattenPixels,
     VectorNorm,
@@ -53,7 +54,7 @@ class ConvPoolGenerator(nn.Module):
         return self.layers(latent)
 
 
-class ConvPoolDiscriminator(nn.Module):
+class ConvPoolDiscriminator(HeadedDiscriminator):
     """Two 5x5 convolutions with LeakyReLU and max pooling, one fully connected layer: images (N, C, H, W) -> logits.
 
     The convolutions are not padded: 28 -> 24 -> 12 -> 8 -> 4 pixels. Weights as in `xavier_init`.
@@ -88,7 +89,3 @@ class ConvPoolDiscriminator(nn.Module):
     def features(self, images: Tensor) -> Tensor:
         """Images (N, C, H, W) -> the fully connected layer (N, hidden)."""
         return self.layers(images)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Images (N, C, H, W) -> logits (N,)."""
-        return self.head(self.features(images)).squeeze(1)

@@ -10,6 +10,7 @@ from gan_lightning.errors import UserError
 from gan_lightning.images import ImageShape
 from gan_lightning.networks.layers import (
     FlattenPixels,
+    HeadedDiscriminator,
     Norm,
     UnflattenPixels,
     he_init,
@@ -104,7 +105,7 @@ class DCGANGenerator(nn.Module):
         return self.layers(latent)
 
 
-class DCGANDiscriminator(nn.Module):
+class DCGANDiscriminator(HeadedDiscriminator):
     """DCGAN discriminator: images (N, C, H, W) -> logits (N,).
 
     4x4 convolutions of stride 2 with LeakyReLU 0.2; no norm on the first layer; a linear output.
@@ -142,7 +143,3 @@ class DCGANDiscriminator(nn.Module):
     def features(self, images: Tensor) -> Tensor:
         """Images (N, C, H, W) -> the smallest feature maps as vectors (N, F)."""
         return self.layers(images)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Images (N, C, H, W) -> logits (N,)."""
-        return self.head(self.features(images)).squeeze(1)

@@ -1,6 +1,6 @@
 """What a game puts on a critic: a label's plane beside the image, other answers from its features, constraints.
 
-Every critic that can carry a head has `features(images)` (N, F) and `head`, a linear layer on them.
+Critics that can carry another head are `HeadedDiscriminator`s.
 """
 
 import math
@@ -46,7 +46,7 @@ class Projection(nn.Module):
     def forward(self, images: Tensor, code: Tensor) -> Tensor:
         """Images (N, C, H, W) and one-hot labels (N, K) -> logits (N,)."""
         features = self.discriminator.features(images)
-        return self.discriminator.head(features).squeeze(1) + (self.embedding(code) * features).sum(1)
+        return self.discriminator.judge(features) + (self.embedding(code) * features).sum(1)
 
 
 class SecondAnswer(nn.Module):
@@ -70,7 +70,7 @@ class SecondAnswer(nn.Module):
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Images (N, C, H, W) -> logits (N,) and the second answer (N, outputs)."""
         features = self.discriminator.features(images)
-        return self.discriminator.head(features).squeeze(1), self.answer(features)
+        return self.discriminator.judge(features), self.answer(features)
 
 
 def width_of_features(discriminator: nn.Module) -> int:

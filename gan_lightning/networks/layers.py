@@ -31,6 +31,24 @@ def norm_1d(kind: VectorNorm, features: int) -> nn.Module:
     return nn.Identity()
 
 
+class HeadedDiscriminator(nn.Module):
+    """A discriminator of two parts: `features` of an image, and a linear `head` on them that gives its logit."""
+
+    head: nn.Module
+
+    def features(self, images: Tensor) -> Tensor:
+        """Images (N, C, H, W) -> (N, F)."""
+        raise NotImplementedError
+
+    def judge(self, features: Tensor) -> Tensor:
+        """Features (N, F) -> logits (N,)."""
+        return self.head(features).squeeze(1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (N, C, H, W) -> logits (N,)."""
+        return self.judge(self.features(images))
+
+
 class FlattenPixels(nn.Module):
     """(N, C, H, W) -> (N, H * W * C), pixel by pixel: the order channels-last maps have in memory, so nothing moves."""
 

@@ -5,7 +5,7 @@ from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
 from gan_lightning.images import ImageShape
-from gan_lightning.networks.layers import VectorNorm, norm_1d
+from gan_lightning.networks.layers import HeadedDiscriminator, VectorNorm, norm_1d
 
 
 def uniform_init(module: nn.Module, bound: float) -> None:
@@ -69,7 +69,7 @@ class MaxoutGenerator(nn.Module):
         return 2 * pixels.unflatten(1, self.image_shape) - 1
 
 
-class MaxoutDiscriminator(nn.Module):
+class MaxoutDiscriminator(HeadedDiscriminator):
     """Discriminator of the 2014 paper's MNIST run: two maxout layers under dropout, pixels read in [0, 1]."""
 
     def __init__(
@@ -95,7 +95,3 @@ class MaxoutDiscriminator(nn.Module):
     def features(self, images: Tensor) -> Tensor:
         """Images (N, C, H, W) -> the last maxout layer (N, F), under dropout."""
         return self.layers((images + 1) / 2)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Images (N, C, H, W) -> logits (N,)."""
-        return self.head(self.features(images)).squeeze(1)

@@ -6,7 +6,7 @@ from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
 from gan_lightning.images import ImageShape
-from gan_lightning.networks.layers import StretchedSigmoid, VectorNorm, norm_1d
+from gan_lightning.networks.layers import HeadedDiscriminator, StretchedSigmoid, VectorNorm, norm_1d
 
 Output = Literal["tanh", "sigmoid"]
 
@@ -67,7 +67,7 @@ class MLPGenerator(nn.Module):
         return self.layers(latent)
 
 
-class MLPDiscriminator(nn.Module):
+class MLPDiscriminator(HeadedDiscriminator):
     """Fully connected discriminator: images (N, C, H, W) -> logits (N,). The first layer has no norm."""
 
     def __init__(
@@ -85,7 +85,3 @@ class MLPDiscriminator(nn.Module):
     def features(self, images: Tensor) -> Tensor:
         """Images (N, C, H, W) -> the last hidden layer (N, F)."""
         return self.layers(images)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Images (N, C, H, W) -> logits (N,)."""
-        return self.head(self.features(images)).squeeze(1)

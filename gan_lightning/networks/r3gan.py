@@ -1,4 +1,5 @@
 import math
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 
 from gan_lightning.images import ImageShape
 from gan_lightning.networks.dcgan import resolutions
-from gan_lightning.networks.layers import Norm, UnflattenPixels, norm_2d
+from gan_lightning.networks.layers import HeadedDiscriminator, Norm, UnflattenPixels, norm_2d
 from gan_lightning.networks.resnet import widths
 
 SLOPE = 0.2  # of LeakyReLU
@@ -92,6 +93,13 @@ class FixupBlock(nn.Module):
         return maps + self.layers(maps)
 
 
+def residual_stage(
+    blocks: int, levels: int, expansion: int, group_size: int, norm: Norm, channels: int
+) -> list[nn.Module]:
+    """The residual blocks at one of the resolutions (`levels`) of a network, where maps have so many channels."""
+    return [FixupBlock(channels, expansion, group_size, blocks * levels, norm) for _ in range(blocks)]
+
+
 class R3GANGenerator(nn.Module):
     """Generator of R3GAN (Huang et al. 2024, arXiv:2501.05441, section 3), in a small form.
 
@@ -124,18 +132,14 @@ class R3GANGenerator(nn.Module):
     ) -> None:
         super().__init__()
         channels, size = widths(image_shape[1], width)[::-1], resolutions(image_shape[1])[-1]
-
-        def stage(count: int) -> list[nn.Module]:
-            return [FixupBlock(count, expansion, group_size, blocks * len(channels), norm) for _ in range(blocks)]
-
+        stage = partial(residual_stage, blocks, len(channels), expansion, group_size, norm)
         layers = [
             scaled_linear(latent_dim + num_classes, channels[0] * size**2, bias=False),
             UnflattenPixels(channels[0], size),
             *stage(channels[0]),
         ]
-        for inputs, outputs in pairwise(
-            channels
-        ):  # the 1x1 convolution commutes with the up-sampling: first is cheaper
+        for inputs, outputs in pairwise(channels):
+            # the 1x1 convolution commutes with the up-sampling: first is cheaper
             layers += [scaled_conv(inputs, outputs, 1), BilinearUp(), *stage(outputs)]
         self.layers = nn.Sequential(*layers, scaled_conv(width, image_shape[0], 1), nn.Tanh())
 
@@ -144,7 +148,7 @@ class R3GANGenerator(nn.Module):
         return self.layers(latent)
 
 
-class R3GANDiscriminator(nn.Module):
+class R3GANDiscriminator(HeadedDiscriminator):
     """Discriminator of R3GAN (Huang et al. 2024, arXiv:2501.05441, section 3), in a small form: G's mirror image.
 
     Images (N, C, H, W) -> logits (N,): a 1x1 convolution; at each resolution residual blocks without norms; between two
@@ -171,10 +175,7 @@ class R3GANDiscriminator(nn.Module):
     ) -> None:
         super().__init__()
         channels, sizes = widths(image_shape[1], width), resolutions(image_shape[1])
-
-        def stage(count: int) -> list[nn.Module]:
-            return [FixupBlock(count, expansion, group_size, blocks * len(channels), norm) for _ in range(blocks)]
-
+        stage = partial(residual_stage, blocks, len(channels), expansion, group_size, norm)
         layers = [scaled_conv(image_shape[0], width, 1), *stage(width)]
         for (inputs, outputs), size in zip(pairwise(channels), sizes, strict=False):
             layers += [BilinearDown(size), scaled_conv(inputs, outputs, 1), *stage(outputs)]
@@ -186,7 +187,3 @@ class R3GANDiscriminator(nn.Module):
     def features(self, images: Tensor) -> Tensor:
         """Images (N, C, H, W) -> (N, F): the weighted sum over the pixels of each last map."""
         return self.basis(self.layers(images)).flatten(1)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits of images."""
-        return self.head(self.features(images)).squeeze(1)

@@ -10,7 +10,7 @@ from gan_lightning.errors import UserError
 from gan_lightning.images import ImageShape
 from gan_lightning.networks.attention import SelfAttention
 from gan_lightning.networks.dcgan import resolutions
-from gan_lightning.networks.layers import Norm, UnflattenPixels, norm_2d
+from gan_lightning.networks.layers import HeadedDiscriminator, Norm, UnflattenPixels, norm_2d
 
 GeneratorNorm = Literal["none", "batch", "layer", "instance", "conditional"]
 
@@ -197,7 +197,7 @@ def check_norm(norm: GeneratorNorm, num_classes: int) -> None:
         )
 
 
-class ResNetDiscriminator(nn.Module):
+class ResNetDiscriminator(HeadedDiscriminator):
     """Residual discriminator of SNGAN (Miyato et al. 2018, arXiv:1802.05957, tables 3 to 5).
 
     Images (N, C, H, W) -> logits (N,): one down-sampling residual block for each halving, one more block at the
@@ -231,7 +231,3 @@ class ResNetDiscriminator(nn.Module):
     def features(self, images: Tensor) -> Tensor:
         """Images (N, C, H, W) -> (N, F): the last maps after ReLU, summed over their pixels."""
         return F.relu(self.blocks(images)).sum((2, 3))
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits of images."""
-        return self.head(self.features(images)).squeeze(1)

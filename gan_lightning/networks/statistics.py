@@ -40,11 +40,6 @@ def pack(images: Tensor, count: int) -> Tensor:
     return images.unflatten(0, (-1, count)).flatten(1, 2)
 
 
-def unpack(packs: Tensor, count: int) -> Tensor:
-    """(N / count, count * C, H, W) -> (N, C, H, W): the inverse of `pack`."""
-    return packs.unflatten(1, (count, -1)).flatten(0, 1)
-
-
 def check_multiple(what: str, count: int, samples: int) -> None:
     """Refuse batches that cannot be divided into groups of `count`."""
     if samples % count:
