@@ -66,6 +66,30 @@ def test_processes_share_the_batches_of_one(world_size):
         assert torch.equal(torch.cat([part.labels for part in parts]), whole.labels)
 
 
+def test_balanced_batches_hold_every_class_equally_often():
+    labels = torch.tensor([0] * 50 + [1] * 7 + [3] * 3)  # nobody is of class 2
+    data = Batch(torch.arange(60, dtype=torch.uint8).view(-1, 1, 1, 1), labels)
+    loader = BatchLoader(data, 10, seed=0, balanced=True)
+    epochs = [list(loader), list(loader)]
+    for images, classes in (batch for epoch in epochs for batch in epoch):
+        assert sorted(torch.bincount(classes, minlength=4)[[0, 1, 3]].tolist()) == [3, 3, 4]
+        assert torch.equal(labels[images.flatten().long()], classes)
+    drawn_images = torch.cat([batch.images.flatten() for batch in epochs[0]])
+    times = torch.bincount(drawn_images.long(), minlength=60)
+    assert times[:50].max() == 1  # twenty of fifty, none twice
+    assert set(times[50:57].tolist()) == {2, 3} and set(times[57:].tolist()) == {6, 7}
+    assert not torch.equal(drawn_images, torch.cat([batch.images.flatten() for batch in epochs[1]]))
+
+
+def test_images_without_classes_cannot_be_balanced(tmp_path):
+    for name in range(12):
+        Image.new("L", (28, 28), name).save(tmp_path / f"{name}.png")
+    data = ImageFolder(str(tmp_path), batch_size=4, balanced=True)
+    data.setup()
+    with pytest.raises(UserError, match="has no classes; type data.balanced=false"):
+        data.train_dataloader()
+
+
 @pytest.mark.parametrize("stop", [0, 1, 4, 6, 9])
 def test_a_stopped_loader_goes_on_at_the_next_batch(stop):
     def stream(loader, epochs):

@@ -30,14 +30,19 @@ class BatchLoader:
         seed: of the order.
         rank: this process, 0 <= rank < world_size; world_size must divide batch_size.
         world_size: number of processes.
+        balanced: draw every class equally often: an epoch is as long, but rare classes come round more than once in
+            it and frequent ones not with all their images, and the classes of a batch differ by at most one image.
     """
 
-    def __init__(self, data: Batch, batch_size: int, seed: int, rank: int = 0, world_size: int = 1) -> None:
+    def __init__(
+        self, data: Batch, batch_size: int, seed: int, rank: int = 0, world_size: int = 1, balanced: bool = False
+    ) -> None:
         self.data = data
         self.batch_size = batch_size
         self.seed = seed
         self.rank = rank
         self.world_size = world_size
+        self.balanced = balanced
         self.epoch = 0
         self.position = 0
 
@@ -56,9 +61,12 @@ class BatchLoader:
             yield Batch(self.data.images[chosen], self.data.labels[chosen])
 
     def order(self) -> Tensor:
-        """This epoch's permutation of the data set, the same in every process."""
+        """This epoch's permutation of the data set (or balanced choice from it), the same in every process."""
         random = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
-        return torch.randperm(len(self.data.images), generator=random).to(self.data.images.device)
+        order = torch.randperm(len(self.data.images), generator=random)
+        if self.balanced:
+            order = balance(order, self.data.labels.cpu(), random)
+        return order.to(self.data.images.device)
 
     def state_dict(self) -> dict[str, int]:
         """The epoch and the batches already drawn from it."""
@@ -67,3 +75,14 @@ class BatchLoader:
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Go on after the batches already drawn."""
         self.epoch, self.position = state["epoch"], state["position"]
+
+
+def balance(order: Tensor, labels: Tensor, random: torch.Generator) -> Tensor:
+    """As many of the images in `order`, one of each class in turn; the classes' turns are shuffled each time."""
+    sorted_by_class = order[labels[order].argsort(stable=True)]
+    classes = sorted_by_class.split(torch.bincount(labels).tolist())
+    classes = [members for members in classes if len(members)]
+    rounds = torch.arange(-(-len(order) // len(classes)))
+    turns = torch.stack([members[rounds % len(members)] for members in classes], 1)
+    shuffled = torch.rand(turns.shape, generator=random).argsort(1)
+    return turns.gather(1, shuffled).flatten()[: len(order)]

