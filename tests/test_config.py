@@ -71,6 +71,12 @@ def test_recipes_are_the_published_ones(model):
     assert (*recipe, cfg.model.weight_clip) == RECIPES[model]
 
 
+def test_sngan_steps_its_generator_on_twice_as_many_images_and_decays_to_zero():
+    model = compose("model=sngan").model
+    assert model.generator_batch == 2 and not model.share_fakes
+    assert (model.scheduler.end_factor, model.scheduler.total_iters) == (0, 50_000)
+
+
 def test_the_command_line_wins_over_the_model_and_the_model_over_the_defaults():
     assert compose("model=wgan").loss._target_.endswith("Wasserstein")
     assert compose("loss=least_squares", "model=wgan").loss._target_.endswith("LeastSquares")
@@ -93,7 +99,7 @@ MISTAKES = {
     "modle=wgan": r"modle is no option. Did you mean model\? Allowed: .*model, network",
     "model=wgan_pg": r"model=wgan_pg is no choice. Did you mean wgan_lp\? Allowed: acgan, began, .*, wgan_gp, wgan_lp$",
     "logger=wandbb": r"logger=wandbb is no choice. Did you mean wandb\? Allowed: auto, csv, tensorboard, wandb",
-    "data.batchsize=3": r"data.batchsize is no option. Did you mean data.batch_size\? Allowed: batch_size, dir",
+    "data.batchsize=3": r"data.batchsize is no option. Did you mean data.batch_size\? Allowed: balanced, batch_size",
     "trainer.max_epoch=1": r"trainer.max_epoch is no option. Did you mean trainer.max_epochs\?",
     "model.generator_optimizer.lrr=1": r"Did you mean model.generator_optimizer.lr\? Allowed: betas, fused, lr",
     "callbacks.sample.images=3": r"callbacks.sample is no option. Did you mean callbacks.samples\?",

@@ -109,6 +109,7 @@ def test_a_classifier_of_gray_images_reads_each_channel(ready):
     assert probabilities.argmax() == (triple.labels * torch.tensor([100, 10, 1])).sum()
 
 
+@pytest.mark.slow
 def test_training_a_classifier_is_seeded_and_leaves_the_callers_random_numbers(ready):
     before = torch.get_rng_state()
     settings = {"classes": 10, "steps": 3, "mirror": True}
@@ -154,6 +155,7 @@ def picture_folder(folder, classes: list[str], shape: tuple[int, ...] = (28, 28)
     return ImageFolder(str(folder), held_out=0.3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("classes", [["cats", "dogs"], ["", ""]], ids=["classes", "no classes"])
 def test_other_images_get_a_classifier_of_their_own_once(tmp_path, classes, monkeypatch, caplog):
     monkeypatch.setattr(extractor, "STEPS", 4)
@@ -173,6 +175,7 @@ def test_other_images_get_a_classifier_of_their_own_once(tmp_path, classes, monk
             measured.require_classes()
 
 
+@pytest.mark.slow
 def test_coloured_images_are_measured_in_as_many_features_as_gray_ones(tmp_path, monkeypatch):
     """150 images of each split are enough for 128 features, and training is the same as without the measuring."""
     monkeypatch.setattr(extractor, "STEPS", 2)
@@ -255,6 +258,7 @@ def test_the_split_scores_perfectly_against_itself(measure):
     assert abs(scores["memorised"]) < 3 * scores["memorised_error"]  # test images are no copies
 
 
+@pytest.mark.slow
 def test_distances_grow_with_noise_blur_and_shift(measure):
     real = measure.real.images
     for damage in (noisy, blurred):
@@ -555,6 +559,7 @@ def test_inception_needs_more_samples_than_features(a_run):
 SCORED = ("network=mlp", "data.batch_size=500", "trainer.max_epochs=3", "callbacks.evaluation.n=200")
 
 
+@pytest.mark.slow
 def test_scoring_does_not_change_training(tmp_path):
     """To the last bit, while scores go to metrics.csv and scores.jsonl beside their floor."""
     silent = run(tmp_path / "silent", *SCORED)
@@ -587,6 +592,7 @@ def test_a_resumed_run_remembers_its_best_and_forgets_what_a_crash_undid(tmp_pat
         assert states[0]["counters"] == states[1]["counters"]
 
 
+@pytest.mark.slow
 def test_the_best_is_that_of_the_whole_run_and_of_one_protocol(tmp_path):
     """A budget that ends with an epoch saves last.ckpt before the epoch is scored; the score still counts."""
     every = (*SCORED, "callbacks.evaluation.every_n_epochs=1")
@@ -637,6 +643,7 @@ def test_the_readme_explains_every_score():
         assert f"`{name}`" in text, name
 
 
+@pytest.mark.slow
 def test_classifier_command_trains_and_writes_a_card(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(extractor, "STEPS", 3)
     commands.classifier(["data=mnist_5k", f"out={tmp_path}", "data.test_images=400"])

@@ -205,6 +205,21 @@ def test_sharing_fakes_saves_one_pass_through_the_generator(shared, passes):
     assert moved(before, module.generator)
 
 
+def test_a_generators_batch_may_be_larger_than_its_critics():
+    module = built("model=projection", "network=mlp", "network.generator.norm=none", "model.n_critic=2")
+    assert module.generator_batch == 2
+    sizes = []
+    module.generator.register_forward_hook(lambda _, inputs, images: sizes.append((len(images), images.requires_grad)))
+    play(module, batches=4)
+    assert sizes == [(8, False), (8, False), (16, True)] * 2
+
+
+@pytest.mark.parametrize("words", ["model.share_fakes=true", "loss=relativistic"])
+def test_a_larger_batch_of_the_generator_needs_fakes_of_its_own(words):
+    with pytest.raises(UserError, match=r"model.generator_batch=2 needs fakes of its own.*model.share_fakes=false"):
+        built("model=sngan", words)
+
+
 @pytest.mark.parametrize("loss", ["non_saturating", "relativistic"])
 def test_in_bfloat16_the_generator_faces_the_discriminator_that_has_just_stepped(loss, monkeypatch):
     """Autocast caches weights it has cast; a stale cast would show G the discriminator of before its step."""
@@ -351,11 +366,12 @@ def test_without_a_half_life_there_is_no_average():
     assert torch.equal(module.sample(latent, "ema"), module.sample(latent, "raw"))
 
 
-def test_schedules_step_with_their_own_players_optimizer():
-    module = play(built("model=gan", "model.n_critic=2"), batches=6)
+@pytest.mark.parametrize("n_critic", [1, 2])
+def test_both_players_rates_follow_the_generators_steps(n_critic):
+    module = play(built("model=gan", f"model.n_critic={n_critic}"), batches=3 * n_critic)
     generator, discriminator = module.trainer.optimizers
     assert generator.param_groups[0]["lr"] == pytest.approx(0.1 * 0.999996**3, rel=1e-9)
-    assert discriminator.param_groups[0]["lr"] == pytest.approx(0.05 * 0.999996**6, rel=1e-9)
+    assert discriminator.param_groups[0]["lr"] == pytest.approx(0.05 * 0.999996**3, rel=1e-9)
 
 
 def test_losses_of_an_undecided_discriminator():

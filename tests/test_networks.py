@@ -31,6 +31,15 @@ def test_shapes_and_ranges(network, image_shape):
     assert discriminator(images).shape == (3,)
 
 
+@pytest.mark.parametrize("norm", ["none", "batch", "layer", "instance"])
+def test_a_dcgan_generator_may_have_fully_connected_layers_in_front(norm):
+    cfg = compose("network=dcgan", "network.generator.hidden=[16,24]", f"network.generator.norm={norm}").network
+    generator = build(cfg.generator, image_shape=(1, 28, 28), latent_dim=10)
+    widths = [(layer.in_features, layer.out_features) for layer in generator.modules() if isinstance(layer, nn.Linear)]
+    assert widths == [(10, 16), (16, 24), (24, 128 * 7**2)]
+    assert generator(torch.randn(3, 10)).shape == (3, 1, 28, 28)
+
+
 HEADS = sorted(set(options("network")) - {"autoencoder"})  # whose logit is minus an energy
 
 

@@ -127,6 +127,7 @@ def test_the_seed_decides_everything(tmp_path, finished):
     assert not same(weights(other), weights(finished))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", ["mlp", "dcgan", "maxout_mlp"])
 def test_watching_never_changes_training(tmp_path, network):
     """Grids at every step, rows at every batch, with batch norm and dropout in play: bit-equal weights."""
@@ -151,7 +152,13 @@ RESUMED = {
 }
 
 
-@pytest.mark.parametrize("case", RESUMED)
+def some_slow(cases):
+    """The first is enough for the quick tests."""
+    first, *others = cases
+    return [first, *(pytest.param(case, marks=pytest.mark.slow) for case in others)]
+
+
+@pytest.mark.parametrize("case", some_slow(RESUMED))
 def test_resuming_equals_never_having_stopped(tmp_path, case):
     model, first, second = RESUMED[case]
     whole = run(tmp_path / "whole", *model.split(), second)

@@ -198,24 +198,28 @@ def test_began_steers_its_balance():
 # What any game may put on its critic
 
 
-def test_spectral_norm_bounds_every_layer_and_rests_in_eval_mode():
-    module = built("model=hinge", "network=mlp")
-    images = torch.rand(4, 1, 28, 28)
+@pytest.mark.parametrize("player", ["discriminator", "generator"])
+def test_spectral_norm_bounds_every_layer_and_rests_in_eval_mode(player):
+    module = built("model=hinge", "network=mlp", "model.generator_spectral_norm=true")
+    network = getattr(module, player)
+    inputs = torch.rand(4, 1, 28, 28) if player == "discriminator" else module.sample_latent(4)
     for _ in range(60):
-        module.discriminator(images)
-    layers = [m for m in module.discriminator.modules() if isinstance(m, torch.nn.Linear)]
-    assert len(layers) == 3
+        network(inputs)
+    layers = [m for m in network.modules() if isinstance(m, torch.nn.Linear)]
+    assert len(layers) == (3 if player == "discriminator" else 4)
     for layer in layers:
         assert torch.linalg.matrix_norm(layer.weight, 2).item() == pytest.approx(1, rel=0.02)
-    module.discriminator.eval()
-    before = {name: value.clone() for name, value in module.discriminator.state_dict().items()}
-    module.discriminator(images)
-    assert all(torch.equal(before[name], value) for name, value in module.discriminator.state_dict().items())
+    network.eval()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    network(inputs)
+    assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
 
 
 def test_spectral_norm_of_zero_weights_is_refused():
-    with pytest.raises(UserError, match="start at zero; type network=resnet, or model.spectral_norm=false"):
+    with pytest.raises(UserError, match="R3GANDiscriminator's start at zero; .* or model.spectral_norm=false"):
         built("network=r3gan", "model.spectral_norm=true")
+    with pytest.raises(UserError, match="type network=resnet network.generator.norm=batch"):
+        built("model=projection", "model.generator_spectral_norm=true")  # a conditional norm's biases
 
 
 def test_a_packed_critic_sees_pairs_of_different_images():

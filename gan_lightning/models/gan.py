@@ -132,17 +132,19 @@ class GAN(LightningModule):
         code_size: of what G is told behind z (`width_of_code`).
         generator_optimizer: makes G's optimizer from its parameters.
         discriminator_optimizer: makes D's.
-        scheduler: makes a learning-rate schedule for each optimizer, stepped after each of its steps.
+        scheduler: makes a learning-rate schedule for each optimizer, stepped after each generator step.
         latent_dim: size of z.
         noise: z ~ N(0, 1) or U(-1, 1), per coordinate.
         n_critic: discriminator steps for each generator step ("k" in Algorithm 1).
         share_fakes: G's step reuses the images D's step just judged, which saves one pass through G.
+        generator_batch: images of G's step, in multiples of D's.
         generator_first: G steps before D, through the D that has not yet stepped. With `share_fakes` both follow the
             gradients of one and the same moment: simultaneous instead of alternating descent.
         weight_clip: keeps every discriminator parameter in [-weight_clip, weight_clip], or None.
         ema_half_life: half-life of the averaged generator used for samples, in images the generator has learned
             from; None for no average.
         spectral_norm: divide D's weight matrices by their largest singular value.
+        generator_spectral_norm: divide G's, too.
         pack: images that D judges at once, side by side as channels (PacGAN).
         minibatch_std: show D how much the features of neighbouring samples vary.
         compile: have torch.compile write the networks anew, in one of its modes ("default", "reduce-overhead",
@@ -169,10 +171,12 @@ class GAN(LightningModule):
         noise: Literal["normal", "uniform"] = "normal",
         n_critic: PositiveInt = 1,
         share_fakes: bool = False,
+        generator_batch: PositiveInt = 1,
         generator_first: bool = False,
         weight_clip: PositiveFloat | None = None,
         ema_half_life: PositiveFloat | None = 10_000,
         spectral_norm: bool = False,
+        generator_spectral_norm: bool = False,
         pack: PositiveInt = 1,
         minibatch_std: bool = False,
         compile: CompileMode | None = None,
@@ -183,6 +187,11 @@ class GAN(LightningModule):
                 f"model.pack={pack} judges several images as one: it needs penalty=none and a game without classes or "
                 "codes; type model.pack=1, or model=pacgan penalty=none"
             )
+        if generator_batch > 1 and (share_fakes or loss.relativistic):
+            raise UserError(
+                f"model.generator_batch={generator_batch} needs fakes of its own that no real image is compared with; "
+                "type model.share_fakes=false and a loss that is not relativistic, or model.generator_batch=1"
+            )
         self.image_shape = image_shape
         self.code_size = code_size
         self.packed = pack
@@ -190,7 +199,9 @@ class GAN(LightningModule):
         if minibatch_std:
             show_variety(discriminator)
         if spectral_norm:
-            normalise_spectrally(discriminator)
+            normalise_spectrally(discriminator, "model.spectral_norm")
+        if generator_spectral_norm:
+            normalise_spectrally(generator, "model.generator_spectral_norm")
         check_game(discriminator, loss, penalties, constrained=spectral_norm or weight_clip is not None)
         self.automatic_optimization = False
         # weights of convolutions channels last, as the fastest kernels have them; others stay as they are
@@ -209,6 +220,7 @@ class GAN(LightningModule):
         self.noise = noise
         self.n_critic = n_critic
         self.share_fakes = share_fakes
+        self.generator_batch = generator_batch
         self.generator_first = generator_first
         self.weight_clip = weight_clip
         self.ema_half_life = ema_half_life
@@ -254,6 +266,8 @@ class GAN(LightningModule):
         outcome |= self.discriminator_step(real, fake.detach())
         if generator_is_due and not self.generator_first:
             outcome |= self.generator_turn(real, fake)
+        if generator_is_due:
+            self.step_schedules()
         return outcome | {"real": real.images, "fake": fake.images.detach()}
 
     def discriminator_step(self, real: Sample, fake: Sample) -> dict[str, Tensor]:
@@ -275,7 +289,7 @@ class GAN(LightningModule):
     def generator_turn(self, real: Sample, fake: Sample) -> dict[str, Tensor]:
         """The generator's step on the fakes D judges (`share_fakes`) or on fresh ones, and what follows from it."""
         if not self.share_fakes:
-            fake = self.generate(real.code, keep_graph=True)
+            fake = self.generate(real.code.repeat(self.generator_batch, 1), keep_graph=True)
         outcome = self.generator_step(real, fake)
         self.generator_steps += 1
         self.critic_steps = 0
@@ -327,14 +341,18 @@ class GAN(LightningModule):
         return self.n_critic
 
     def descend(self, loss: Tensor, player: int) -> None:
-        """One step of one player's optimizer (and of its schedule)."""
+        """One step of one player's optimizer."""
         optimizer = self.player(player)
         optimizer.zero_grad()
         self.manual_backward(loss)
         optimizer.step()
+
+    def step_schedules(self) -> None:
+        """Move both players' learning rates on."""
         if self.make_scheduler is not None:
             schedules: Any = self.lr_schedulers()
-            schedules[player].step()
+            for schedule in schedules:
+                schedule.step()
 
     def player(self, index: int) -> LightningOptimizer:
         """The optimizer of GENERATOR or DISCRIMINATOR."""

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Literal
@@ -13,7 +13,9 @@ from gan_lightning.networks.layers import (
     HeadedDiscriminator,
     Norm,
     UnflattenPixels,
+    VectorNorm,
     he_init,
+    norm_1d,
     norm_2d,
     normal_all_init,
     normal_init,
@@ -65,13 +67,14 @@ def initialiser(norm: Norm, init: Init) -> Callable[[nn.Module], None]:
 class DCGANGenerator(nn.Module):
     """DCGAN generator (Radford et al. 2016, arXiv:1511.06434): latent vectors -> images (N, C, H, W).
 
-    A linear projection to the smallest feature map, then 4x4 transposed convolutions of stride 2, each with
-    norm and ReLU; tanh at the end, no norm on the output layer.
+    Fully connected layers if asked for, a linear projection to the smallest feature map, then 4x4 transposed
+    convolutions of stride 2, each with norm and ReLU; tanh at the end, no norm on the output layer.
 
     Args:
         image_shape: of the images.
         latent_dim: size of z.
         num_classes: size of the label's code behind it.
+        hidden: units of fully connected layers (with norm and ReLU) between z and the projection; the paper has none.
         width: channels of the last hidden layer; doubled at each lower resolution.
         norm: of the hidden layers.
         bias: whether the layers have biases.
@@ -83,6 +86,7 @@ class DCGANGenerator(nn.Module):
         image_shape: ImageShape,
         latent_dim: PositiveInt,
         num_classes: NonNegativeInt = 0,
+        hidden: Sequence[PositiveInt] = (),
         width: PositiveInt = 64,
         norm: Norm = "batch",
         bias: bool = True,
@@ -91,10 +95,12 @@ class DCGANGenerator(nn.Module):
         super().__init__()
         widths = channels(image_shape, width)[::-1]
         size = resolutions(image_shape[1])[-1]
-        layers: list[nn.Module] = [
-            nn.Linear(latent_dim + num_classes, widths[0] * size**2, bias=bias),
-            UnflattenPixels(widths[0], size),
-        ]
+        vector_norm: VectorNorm = "layer" if norm == "instance" else norm  # a vector has no pixels
+        units = [latent_dim + num_classes, *hidden]
+        layers: list[nn.Module] = []
+        for inputs, outputs in pairwise(units):
+            layers += [nn.Linear(inputs, outputs, bias=bias), norm_1d(vector_norm, outputs), nn.ReLU()]
+        layers += [nn.Linear(units[-1], widths[0] * size**2, bias=bias), UnflattenPixels(widths[0], size)]
         for inputs, outputs in pairwise(widths):
             layers += [norm_2d(norm, inputs), nn.ReLU(), nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=bias)]
         self.layers = nn.Sequential(*layers, nn.Tanh())

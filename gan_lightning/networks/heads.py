@@ -98,10 +98,10 @@ def show_variety(discriminator: nn.Module) -> None:
     inner.head = nn.Sequential(MinibatchStd(), nn.Linear(width_of_features(inner) + 1, 1))
 
 
-def normalise_spectrally(network: nn.Module) -> None:
+def normalise_spectrally(network: nn.Module, option: str) -> None:
     """Spectral norm on every layer with a weight matrix (Miyato et al. 2018, arXiv:1802.05957, algorithm 1).
 
-    One power iteration for each forward pass in training, none in eval mode.
+    One power iteration for each forward pass in training, none in eval mode. `option` asked for it.
 
     Raises:
         UserError: when a layer starts at zero, which has no norm to be divided by.
@@ -109,7 +109,7 @@ def normalise_spectrally(network: nn.Module) -> None:
     for layer in [m for m in network.modules() if isinstance(m, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d))]:
         if not layer.weight.any():
             raise UserError(
-                "model.spectral_norm=true divides weight matrices by their norms, and some of this discriminator start "
-                "at zero; type network=resnet, or model.spectral_norm=false"
+                f"{option}=true divides weight matrices by their norms, and some of {type(network).__name__}'s start "
+                f"at zero; type network=resnet network.generator.norm=batch, or {option}=false"
             )
         spectral_norm(layer)
