@@ -71,6 +71,12 @@ def test_recipes_are_the_published_ones(model):
     assert (*recipe, cfg.model.weight_clip) == RECIPES[model]
 
 
+def test_wgan_is_played_with_rmsprop_without_momentum():
+    model = compose("model=wgan").model
+    for optimizer in (model.generator_optimizer, model.discriminator_optimizer):
+        assert optimizer._target_ == "torch.optim.RMSprop" and optimizer.get("momentum", 0) == 0
+
+
 def test_sngan_steps_its_generator_on_twice_as_many_images_and_decays_to_zero():
     model = compose("model=sngan").model
     assert model.generator_batch == 2 and not model.share_fakes

@@ -41,6 +41,13 @@ def test_labels_change_a_sample_and_nothing_else_does(model):
 
 
 @pytest.mark.parametrize("model", CONDITIONAL)
+def test_fakes_get_the_labels_of_the_real_batch(model):
+    module = built(f"model={model}")
+    labels = torch.tensor([3, 3, 3, 7])
+    assert module.generate(module.real_code(labels), keep_graph=False).code.argmax(1).tolist() == labels.tolist()
+
+
+@pytest.mark.parametrize("model", CONDITIONAL)
 def test_unasked_each_class_is_drawn_as_often(model):
     assert built(f"model={model}").labels(30).bincount().tolist() == [3] * 10
     assert built("model=dcgan").labels(30) is None
