@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Annotated, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
 Policy = Literal["color", "translation", "cutout"]
@@ -95,10 +95,12 @@ class DiffAugment(nn.Module):
             paper.
     """
 
+    p: Tensor
+
     def __init__(self, policy: list[Policy], p: Annotated[float, Field(ge=0, le=1)] = 1.0) -> None:
         super().__init__()
         self.steps = [step for word, steps in POLICIES.items() if word in policy for step in steps]
-        self.p = p
+        self.register_buffer("p", torch.tensor(float(p)))
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (N, C, H, W), augmented in float32."""
@@ -107,3 +109,32 @@ class DiffAugment(nn.Module):
         for step in self.steps:
             augmented = step(augmented)
         return torch.where(uniform(images, 0, 1) < self.p, augmented, images)
+
+
+class AdaptiveAugment(DiffAugment):
+    """DiffAugment with the adaptive probability of ADA (Karras et al. 2020, arXiv:2006.06676, section 3.1).
+
+    A discriminator that is sure of nearly all real images has begun to know them by heart: p rises while the mean sign
+    of its logits on them (r_t) is above the target, and falls while it is below, at every step.
+
+    Args:
+        policy: as in DiffAugment.
+        target: of r_t, which runs from -1 (D takes all real images for fakes) over 0 (it guesses) to 1.
+        images: real images that take p from 0 to 1.
+    """
+
+    def __init__(
+        self,
+        policy: list[Policy],
+        target: Annotated[float, Field(ge=-1, le=1)] = 0.6,
+        images: PositiveInt = 500_000,
+    ) -> None:
+        super().__init__(policy, p=0.0)
+        self.target = target
+        self.images = images
+
+    @torch.no_grad()
+    def adapt(self, certainty: Tensor) -> None:
+        """Follow D's logits on real images (N,), counted from where it is undecided."""
+        direction = (certainty.sign().mean() - self.target).sign()
+        self.p.add_(direction * len(certainty) / self.images).clamp_(0, 1)

@@ -19,6 +19,9 @@ class Loss:
     relativistic: bool = False
     """Whether the generator's loss needs the real logits, too."""
 
+    undecided: float | None = None
+    """The logit of an image that D cannot place; None where a logit says nothing by itself."""
+
     def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
         """What D minimises."""
         raise NotImplementedError
@@ -42,6 +45,8 @@ class Minimax(Loss):
     D minimises -E[log D(x)] - E[log(1 - D(G(z)))]; G minimises E[log(1 - D(G(z)))], which saturates when
     D wins.
     """
+
+    undecided = 0.0
 
     def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
         """-log sigmoid(real) = softplus(-real); -log(1 - sigmoid(fake)) = softplus(fake)."""
@@ -73,6 +78,7 @@ class LeastSquares(Loss):
 
     def __init__(self, a: float = 0.0, b: float = 1.0, c: float = 1.0) -> None:
         self.a, self.b, self.c = a, b, c
+        self.undecided = (a + b) / 2
 
     def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
         """1/2 E[(real - b)^2] + 1/2 E[(fake - a)^2]."""
@@ -104,6 +110,8 @@ class Hinge(Loss):
     D minimises E[max(0, 1 - D(x))] + E[max(0, 1 + D(G(z)))]: images beyond the margin teach it nothing more.
     G minimises -E[D(G(z))], without a margin, so that it always learns.
     """
+
+    undecided = 0.0
 
     def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
         """E[max(0, 1 - real)] + E[max(0, 1 + fake)]."""

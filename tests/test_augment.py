@@ -4,6 +4,7 @@ import torch
 from gan_lightning.augment import (
     BACKGROUND,
     HOLE,
+    AdaptiveAugment,
     DiffAugment,
     brightness,
     contrast,
@@ -229,6 +230,47 @@ def test_both_players_and_the_penalties_see_augmented_images_only(words):
     play(module, batches=2)
     assert module.augment.calls == 2 * CALLS[words]
     assert len(smallest) >= 4 and min(smallest) >= 9
+
+
+def test_adaptive_augmentation_rises_while_real_images_are_known_and_falls_while_they_are_not():
+    augment = AdaptiveAugment(EVERYTHING, target=0.5, images=100)
+    sure, unsure = torch.tensor([3.0] * 9 + [-1.0]), torch.tensor([0.1] * 7 + [-9.0] * 3)  # mean signs 0.8 and 0.4
+    seen = []
+    for certainty in (unsure, sure, sure, unsure, sure):
+        augment.adapt(certainty)
+        seen.append(round(augment.p.item(), 6))
+    assert seen == [0, 0.1, 0.2, 0.1, 0.2]
+    for _ in range(20):
+        augment.adapt(sure)
+    assert augment.p == 1
+    assert "p" in augment.state_dict()
+
+
+def test_adaptive_augmentation_starts_with_none_and_follows_the_discriminator():
+    """A D that starts sure of everything real: p moves by 8 of 80 images at each of three steps."""
+    module = built("network=mlp", "augment=ada", "augment.images=80", "model.discriminator_optimizer.lr=0")
+    assert torch.equal(module.augment(images := pictures(4)), images)
+    torch.nn.init.zeros_(module.discriminator.head.weight)
+    torch.nn.init.ones_(module.discriminator.head.bias)
+    play(module, batches=3)
+    assert module.augment.p.item() == pytest.approx(0.3)
+
+
+def test_adaptive_augmentation_counts_from_where_the_loss_is_undecided():
+    """LSGAN's logits are between 0 (fake) and 1: 0.6 is on the real side, 0.4 on the other."""
+    for bias, p in ((0.6, 0.1), (0.4, 0)):
+        words = ("network=mlp", "loss=least_squares", "augment=ada", "augment.images=80")
+        module = built(*words, "model.discriminator_optimizer.lr=0")
+        torch.nn.init.zeros_(module.discriminator.head.weight)
+        torch.nn.init.constant_(module.discriminator.head.bias, bias)
+        play(module, batches=1)
+        assert module.augment.p.item() == pytest.approx(p)
+
+
+@pytest.mark.parametrize("loss", ["wasserstein", "relativistic", "kl"])
+def test_adaptive_augmentation_needs_logits_that_say_real_or_fake(loss):
+    with pytest.raises(UserError, match="type loss=non_saturating"):
+        built(f"loss={loss}", "augment=ada")
 
 
 @pytest.mark.parametrize("name", options("augment"))

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from gan_lightning.augment import AdaptiveAugment
 from gan_lightning.data import Batch
 from gan_lightning.errors import UserError
 from gan_lightning.images import ImageShape, to_float, to_uint8
@@ -192,6 +193,11 @@ class GAN(LightningModule):
                 f"model.generator_batch={generator_batch} needs fakes of its own that no real image is compared with; "
                 "type model.share_fakes=false and a loss that is not relativistic, or model.generator_batch=1"
             )
+        if isinstance(augment, AdaptiveAugment) and loss.undecided is None:
+            raise UserError(
+                f"augment=ada asks whether D takes real images for real, which no logit of {type(loss).__name__} says; "
+                "type loss=non_saturating (or minimax, least_squares, hinge), or augment=diffaugment"
+            )
         self.image_shape = image_shape
         self.code_size = code_size
         self.packed = pack
@@ -279,6 +285,10 @@ class GAN(LightningModule):
             "d_real": self.loss.score(on_real.logits.detach()).mean(),
             "d_fake": self.loss.score(on_fake.logits.detach()).mean(),
         }
+        if isinstance(self.augment, AdaptiveAugment):
+            assert self.loss.undecided is not None
+            self.augment.adapt(on_real.logits.detach() - self.loss.undecided)
+            outcome["augment_p"] = self.augment.p.clone()
         terms = self.discriminator_terms(real, fake, on_real, on_fake)
         if self.penalties:
             terms["penalty"] = self.penalise(real, fake, on_real, on_fake)
