@@ -1,5 +1,4 @@
 import copy
-import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple
@@ -16,13 +15,19 @@ from gan_lightning.augment import AdaptiveAugment
 from gan_lightning.data import Batch
 from gan_lightning.errors import UserError
 from gan_lightning.images import ImageShape, to_float, to_uint8
-from gan_lightning.losses import Loss, Wasserstein
+from gan_lightning.losses import Loss
 from gan_lightning.models.ema import decay, update_average
-from gan_lightning.networks.heads import carrier, normalise_spectrally, show_variety
-from gan_lightning.networks.statistics import MinibatchStd, pack
+from gan_lightning.models.rules import (
+    check_augment,
+    check_generator_batch,
+    check_pack,
+    check_penalties,
+    mixing_layer,
+    warn_of_a_free_critic,
+)
+from gan_lightning.networks.heads import normalise_spectrally, show_variety
+from gan_lightning.networks.statistics import pack
 from gan_lightning.penalties import Penalty
-
-log = logging.getLogger(__name__)
 
 Weights = Literal["ema", "raw"]
 
@@ -85,33 +90,6 @@ def frozen(network: nn.Module) -> Iterator[None]:
     finally:
         for parameter in learning:
             parameter.requires_grad_(True)
-
-
-def mixing_layer(network: nn.Module) -> str | None:
-    """The layer by which a sample's output depends on the rest of its batch, if there is one."""
-    for module in network.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            return "batch norm"
-        if isinstance(module, MinibatchStd):
-            return "minibatch standard deviation"
-    return None
-
-
-def check_game(discriminator: nn.Module, loss: Loss, penalties: Sequence[Penalty], constrained: bool) -> None:
-    """Refuse gradient penalties of a critic with batch norm; warn of a Wasserstein critic without a constraint."""
-    differentiating = [type(penalty).__name__ for penalty in penalties if penalty.takes_gradients]
-    mixing = mixing_layer(carrier(discriminator))
-    if differentiating and mixing:
-        cure = "network.discriminator.norm=layer (or none)" if mixing == "batch norm" else "model.minibatch_std=false"
-        raise UserError(
-            f"penalty {differentiating[0]} needs each sample's own gradient, but the discriminator has {mixing}, "
-            f"which mixes the samples of a batch (arXiv:1704.00028, section 4); type {cure}, or penalty=none"
-        )
-    if isinstance(loss, Wasserstein) and not differentiating and not constrained:
-        log.warning(
-            "loss=wasserstein without a constraint lets the critic grow without bound; "
-            "add penalty=wgan_gp network.discriminator.norm=layer, or model.weight_clip=0.01"
-        )
 
 
 class GAN(LightningModule):
@@ -183,21 +161,9 @@ class GAN(LightningModule):
         compile: CompileMode | None = None,
     ) -> None:
         super().__init__()
-        if pack > 1 and (code_size or penalties):
-            raise UserError(
-                f"model.pack={pack} judges several images as one: it needs penalty=none and a game without classes or "
-                "codes; type model.pack=1, or model=pacgan penalty=none"
-            )
-        if generator_batch > 1 and (share_fakes or loss.relativistic):
-            raise UserError(
-                f"model.generator_batch={generator_batch} needs fakes of its own that no real image is compared with; "
-                "type model.share_fakes=false and a loss that is not relativistic, or model.generator_batch=1"
-            )
-        if isinstance(augment, AdaptiveAugment) and loss.undecided is None:
-            raise UserError(
-                f"augment=ada asks whether D takes real images for real, which no logit of {type(loss).__name__} says; "
-                "type loss=non_saturating (or minimax, least_squares, hinge), or augment=diffaugment"
-            )
+        check_pack(pack, code_size, penalties)
+        check_generator_batch(generator_batch, share_fakes, loss)
+        check_augment(augment, loss)
         self.image_shape = image_shape
         self.code_size = code_size
         self.packed = pack
@@ -208,7 +174,8 @@ class GAN(LightningModule):
             normalise_spectrally(discriminator, "model.spectral_norm")
         if generator_spectral_norm:
             normalise_spectrally(generator, "model.generator_spectral_norm")
-        check_game(discriminator, loss, penalties, constrained=spectral_norm or weight_clip is not None)
+        check_penalties(discriminator, penalties)
+        warn_of_a_free_critic(loss, penalties, constrained=spectral_norm or weight_clip is not None)
         self.automatic_optimization = False
         # weights of convolutions channels last, as the fastest kernels have them; others stay as they are
         self.generator = generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -1,0 +1,73 @@
+"""Which parts of a game do not go together, and what to type instead."""
+
+import logging
+from collections.abc import Sequence
+
+from torch import nn
+
+from gan_lightning.augment import AdaptiveAugment
+from gan_lightning.errors import UserError
+from gan_lightning.losses import Loss, Wasserstein
+from gan_lightning.networks.heads import carrier
+from gan_lightning.networks.statistics import MinibatchStd
+from gan_lightning.penalties import Penalty
+
+log = logging.getLogger(__name__)
+
+
+def mixing_layer(network: nn.Module) -> str | None:
+    """The layer by which a sample's output depends on the rest of its batch, if there is one."""
+    for module in network.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            return "batch norm"
+        if isinstance(module, MinibatchStd):
+            return "minibatch standard deviation"
+    return None
+
+
+def check_penalties(discriminator: nn.Module, penalties: Sequence[Penalty]) -> None:
+    """Refuse gradient penalties of a critic whose samples depend on each other."""
+    mixing = mixing_layer(carrier(discriminator))
+    differentiating = [type(penalty).__name__ for penalty in penalties if penalty.takes_gradients]
+    if mixing and differentiating:
+        cure = "network.discriminator.norm=layer (or none)" if mixing == "batch norm" else "model.minibatch_std=false"
+        raise UserError(
+            f"penalty {differentiating[0]} needs each sample's own gradient, but the discriminator has {mixing}, "
+            f"which mixes the samples of a batch (arXiv:1704.00028, section 4); type {cure}, or penalty=none"
+        )
+
+
+def check_pack(pack: int, code_size: int, penalties: Sequence[Penalty]) -> None:
+    """Refuse packs where each image has a label or a penalty of its own."""
+    if pack > 1 and (code_size or penalties):
+        raise UserError(
+            f"model.pack={pack} judges several images as one: it needs penalty=none and a game without classes or "
+            "codes; type model.pack=1, or model=pacgan penalty=none"
+        )
+
+
+def check_generator_batch(generator_batch: int, share_fakes: bool, loss: Loss) -> None:
+    """Refuse a larger batch where each fake of G's step has been judged before or has a real partner."""
+    if generator_batch > 1 and (share_fakes or loss.relativistic):
+        raise UserError(
+            f"model.generator_batch={generator_batch} needs fakes of its own that no real image is compared with; "
+            "type model.share_fakes=false and a loss that is not relativistic, or model.generator_batch=1"
+        )
+
+
+def check_augment(augment: nn.Module | None, loss: Loss) -> None:
+    """Refuse to follow logits that do not say real or fake."""
+    if isinstance(augment, AdaptiveAugment) and loss.undecided is None:
+        raise UserError(
+            f"augment=ada asks whether D takes real images for real, which no logit of {type(loss).__name__} says; "
+            "type loss=non_saturating (or minimax, least_squares, hinge), or augment=diffaugment"
+        )
+
+
+def warn_of_a_free_critic(loss: Loss, penalties: Sequence[Penalty], constrained: bool) -> None:
+    """A Wasserstein critic without a constraint grows for ever."""
+    if isinstance(loss, Wasserstein) and not constrained and not any(penalty.takes_gradients for penalty in penalties):
+        log.warning(
+            "loss=wasserstein without a constraint lets the critic grow without bound; "
+            "add penalty=wgan_gp network.discriminator.norm=layer, or model.weight_clip=0.01"
+        )
