@@ -91,8 +91,7 @@ class DiffAugment(nn.Module):
     Args:
         policy: which of color, translation and cutout; they are applied in this order. Color takes images out of
             [-1, 1].
-        p: probability that a sample is augmented at all, as in ADA (Karras et al. 2020, arXiv:2006.06676); 1 in the
-            paper.
+        p: probability that a sample is augmented, by all of them or none; 1 in the paper.
     """
 
     p: Tensor
@@ -114,6 +113,8 @@ class DiffAugment(nn.Module):
 class AdaptiveAugment(DiffAugment):
     """DiffAugment with the adaptive probability of ADA (Karras et al. 2020, arXiv:2006.06676, section 3.1).
 
+    ADA draws anew for each of its augmentations; here a sample gets all or none.
+
     A discriminator that is sure of nearly all real images has begun to know them by heart: p rises while the mean sign
     of its logits on them (r_t) is above the target, and falls while it is below, at every step.
 
@@ -134,7 +135,7 @@ class AdaptiveAugment(DiffAugment):
         self.images = images
 
     @torch.no_grad()
-    def adapt(self, certainty: Tensor) -> None:
-        """Follow D's logits on real images (N,), counted from where it is undecided."""
+    def adapt(self, certainty: Tensor, images: int) -> None:
+        """Follow D's logits on so many real images, counted from where it is undecided."""
         direction = (certainty.sign().mean() - self.target).sign()
-        self.p.add_(direction * len(certainty) / self.images).clamp_(0, 1)
+        self.p.add_(direction * images / self.images).clamp_(0, 1)

@@ -108,7 +108,8 @@ def check_arguments(path: str, node: dict[str, Any]) -> None:
         if key in ("_target_", "_partial_", "_convert_", "_recursive_", "_args_"):
             continue
         if key not in names:
-            raise UserError(f"{path}.{key} is no option.{did_you_mean(key, names, prefix=f'{path}.')}")
+            hint = did_you_mean(key, names, prefix=f"{path}.")
+            raise UserError(f"{path}.{key} is no option.{hint}{of_the_model(path)}")
         if not (isinstance(value, dict) and "_target_" in value):
             expected = STRICTER.get(f"{path}.{key}", hints.get(key, Any))
             check_value(f"{path}.{key}", value, expected)
@@ -160,7 +161,12 @@ def check_value(path: str, value: Any, expected: Any) -> Any:
         return adapter.validate_python(value)
     except ValidationError as error:
         wishes = dict.fromkeys(detail["msg"].removeprefix("Input ") for detail in error.errors())
-        raise UserError(f"{path}={value} is not allowed: it {', or it '.join(wishes)}") from error
+        raise UserError(f"{path}={value} is not allowed: it {', or it '.join(wishes)}{of_the_model(path)}") from error
+
+
+def of_the_model(path: str) -> str:
+    """What to do about an option of a network that nobody typed."""
+    return "; where you did not type that, the model's file did: leave network= out" if "network." in path else ""
 
 
 # Explaining

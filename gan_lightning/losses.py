@@ -19,6 +19,9 @@ class Loss:
     relativistic: bool = False
     """Whether the generator's loss needs the real logits, too."""
 
+    energies: bool = False
+    """Whether logits must be minus energies, 0 at most."""
+
     undecided: float | None = None
     """The logit of an image that D cannot place; None where a logit says nothing by itself."""
 
@@ -165,6 +168,8 @@ class FDivergence(Loss):
             gradients while D wins (section 3.2).
     """
 
+    undecided = 0.0
+
     def __init__(self, saturating: bool = False) -> None:
         self.saturating = saturating
 
@@ -187,6 +192,8 @@ class FDivergence(Loss):
 
 class KL(FDivergence):
     """f-GAN of the Kullback-Leibler divergence E_P[log(p / q)]: f(u) = u log u, g_f(v) = v, f*(t) = exp(t - 1)."""
+
+    undecided = 1.0
 
     def activation(self, logits: Tensor) -> Tensor:
         """T is the logit."""
@@ -258,6 +265,8 @@ class EnergyMargin(Loss):
         margin: energy beyond which D leaves fakes alone; 1 suits energies that are mean squared errors.
     """
 
+    energies = True
+
     def __init__(self, margin: NonNegativeFloat = 1.0) -> None:
         self.margin = margin
 
@@ -281,6 +290,8 @@ class BEGAN(nn.Module, Loss):
         gamma: energy of fakes over that of real images that is aimed at; lower means less variety.
         rate: lambda_k.
     """
+
+    energies = True
 
     def __init__(self, gamma: NonNegativeFloat = 0.5, rate: NonNegativeFloat = 0.001) -> None:
         super().__init__()

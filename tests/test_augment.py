@@ -15,7 +15,6 @@ from gan_lightning.augment import (
 )
 from gan_lightning.config import options
 from gan_lightning.errors import UserError
-from gan_lightning.penalties import R1
 from tests.helpers import built, sample
 from tests.test_game import play
 
@@ -237,11 +236,11 @@ def test_adaptive_augmentation_rises_while_real_images_are_known_and_falls_while
     sure, unsure = torch.tensor([3.0] * 9 + [-1.0]), torch.tensor([0.1] * 7 + [-9.0] * 3)  # mean signs 0.8 and 0.4
     seen = []
     for certainty in (unsure, sure, sure, unsure, sure):
-        augment.adapt(certainty)
+        augment.adapt(certainty, images=10)
         seen.append(round(augment.p.item(), 6))
     assert seen == [0, 0.1, 0.2, 0.1, 0.2]
     for _ in range(20):
-        augment.adapt(sure)
+        augment.adapt(sure, images=10)
     assert augment.p == 1
     assert "p" in augment.state_dict()
 
@@ -256,6 +255,14 @@ def test_adaptive_augmentation_starts_with_none_and_follows_the_discriminator():
     assert module.augment.p.item() == pytest.approx(0.3)
 
 
+def test_adaptive_augmentation_counts_images_not_packs():
+    module = built("network=mlp", "augment=ada", "augment.images=80", "model.pack=2")
+    torch.nn.init.zeros_(module.discriminator.head.weight)
+    torch.nn.init.ones_(module.discriminator.head.bias)
+    play(module, batches=1)
+    assert module.augment.p.item() == pytest.approx(0.1)
+
+
 def test_adaptive_augmentation_counts_from_where_the_loss_is_undecided():
     """LSGAN's logits are between 0 (fake) and 1: 0.6 is on the real side, 0.4 on the other."""
     for bias, p in ((0.6, 0.1), (0.4, 0)):
@@ -267,7 +274,7 @@ def test_adaptive_augmentation_counts_from_where_the_loss_is_undecided():
         assert module.augment.p.item() == pytest.approx(p)
 
 
-@pytest.mark.parametrize("loss", ["wasserstein", "relativistic", "kl"])
+@pytest.mark.parametrize("loss", ["wasserstein", "relativistic", "relativistic_average"])
 def test_adaptive_augmentation_needs_logits_that_say_real_or_fake(loss):
     with pytest.raises(UserError, match="type loss=non_saturating"):
         built(f"loss={loss}", "augment=ada")
@@ -281,15 +288,29 @@ def test_every_augmentation_plays(name):
     assert isinstance(module.augment, torch.nn.Identity if name == "none" else DiffAugment)
 
 
+class Times(torch.nn.Module):
+    """A linear critic; or, with `pixels`, an augmentation."""
+
+    def __init__(self, weight, pixels=False):
+        super().__init__()
+        self.weight, self.pixels = weight, pixels
+
+    def forward(self, images):
+        product = images * self.weight
+        return product if self.pixels else product.flatten(1).sum(1)
+
+
 def test_gradient_penalties_differentiate_by_the_image_before_its_augmentation():
     """A fixed augmentation x -> 3 x makes a linear critic three times as steep: R1 is gamma / 2 times 9 |w|^2."""
-    weight, images = torch.randn(1, 4, 4), torch.randn(5, 1, 4, 4)
-
-    def critic(x):
-        return (3 * x * weight).flatten(1).sum(1)
-
-    value = R1(2.0)(critic, images, images, None, None)
-    torch.testing.assert_close(value, 9 * weight.square().sum())
+    module = built("network=mlp", "penalty=r1", "penalty.r1.gamma=2.0")
+    weight = torch.randn(1, 28, 28)
+    module.discriminator = Times(weight)
+    images = sample(pictures(5))
+    for factor in (1.0, 3.0):
+        module.augment = Times(factor, pixels=True)
+        verdict = module.assess(images)
+        value = module.penalise(images, images, verdict, verdict)
+        torch.testing.assert_close(value, factor**2 * weight.square().sum(), rtol=1e-4, atol=1e-4)
 
 
 def test_what_the_hole_hides_has_no_gradient():

@@ -37,44 +37,53 @@ def test_every_model_takes_every_penalty_once_its_critic_has_no_batch_norm(model
     built(f"model={model}", f"penalty={penalty}", "network.discriminator.norm=layer").configure_optimizers()
 
 
-RECIPES = {  # batch, noise, latent, n_critic, G's rate, first momentum, clip
-    "gan": (100, "uniform", 100, 1, 0.1, 0.5, None),
-    "lsgan": (64, "uniform", 100, 1, 2e-4, 0.5, None),
-    "dcgan": (128, "uniform", 100, 1, 2e-4, 0.5, None),
-    "wgan": (64, "normal", 100, 5, 5e-5, None, 0.01),
-    "wgan_gp": (50, "normal", 128, 5, 1e-4, 0.5, None),
-    "wgan_lp": (50, "normal", 128, 5, 1e-4, 0.5, None),
-    "wgan_div": (50, "normal", 128, 5, 1e-4, 0.5, None),
-    "dragan": (128, "uniform", 100, 1, 1e-4, 0.5, None),
-    "sngan": (64, "normal", 128, 5, 2e-4, 0.0, None),
-    "hinge": (64, "normal", 100, 1, 2e-4, 0.5, None),
-    "ragan": (64, "normal", 100, 1, 2e-4, 0.5, None),
-    "r1gan": (64, "normal", 256, 1, 1e-4, None, None),
-    "r3gan": (64, "normal", 64, 1, 2e-4, 0.0, None),
-    "pacgan": (64, "uniform", 100, 1, 2e-4, 0.5, None),
-    "cgan": (100, "uniform", 100, 1, 0.1, 0.5, None),
-    "acgan": (100, "normal", 100, 1, 2e-4, 0.5, None),
-    "projection": (64, "normal", 128, 5, 2e-4, 0.0, None),
-    "infogan": (128, "uniform", 62, 1, 1e-3, 0.5, None),
-    "ebgan": (64, "uniform", 100, 1, 2e-4, 0.5, None),
-    "began": (16, "uniform", 64, 1, 8e-5, 0.5, None),
-    "sagan": (64, "normal", 128, 1, 1e-4, 0.0, None),
+def adam(rate, first=0.5, second=0.999):
+    return "Adam", rate, (first, second)
+
+
+def both(optimizer):
+    """The same for G and for D."""
+    return optimizer, optimizer
+
+
+SLOW, NO_MOMENTUM = adam(1e-4, 0.5, 0.9), adam(2e-4, 0.0, 0.9)
+
+RECIPES = {  # batch, noise, latent, n_critic, clip; the players' optimizers: rate, momentum or betas
+    "gan": (100, "normal", 100, 1, None, ("SGD", 0.1, 0.5), ("SGD", 0.05, 0.5)),
+    "lsgan": (64, "uniform", 100, 1, None, *both(adam(2e-4))),
+    "dcgan": (128, "uniform", 100, 1, None, *both(adam(2e-4))),
+    "wgan": (64, "normal", 100, 5, 0.01, *both(("RMSprop", 5e-5, None))),
+    "wgan_gp": (50, "normal", 128, 5, None, *both(SLOW)),
+    "wgan_lp": (50, "normal", 128, 5, None, *both(SLOW)),
+    "wgan_div": (50, "normal", 128, 5, None, *both(SLOW)),
+    "dragan": (128, "uniform", 100, 1, None, *both(SLOW)),
+    "sngan": (64, "normal", 128, 5, None, *both(NO_MOMENTUM)),
+    "hinge": (64, "normal", 100, 1, None, *both(adam(2e-4))),
+    "ragan": (64, "normal", 100, 1, None, *both(adam(2e-4))),
+    "r1gan": (64, "normal", 256, 1, None, *both(("RMSprop", 1e-4, None))),
+    "r3gan": (64, "normal", 64, 1, None, *both(adam(2e-4, 0.0, 0.99))),
+    "pacgan": (64, "uniform", 100, 1, None, *both(adam(2e-4))),
+    "cgan": (100, "normal", 100, 1, None, ("SGD", 0.1, 0.5), ("SGD", 0.05, 0.5)),
+    "acgan": (100, "normal", 100, 1, None, *both(adam(2e-4))),
+    "projection": (64, "normal", 128, 5, None, *both(NO_MOMENTUM)),
+    "infogan": (128, "uniform", 62, 1, None, adam(1e-3), adam(2e-4)),
+    "ebgan": (64, "uniform", 100, 1, None, *both(adam(2e-4))),
+    "began": (16, "uniform", 64, 1, None, *both(adam(8e-5))),
+    "sagan": (64, "normal", 128, 1, None, adam(1e-4, 0.0, 0.9), adam(4e-4, 0.0, 0.9)),
 }
+
+
+def optimizer_of(player):
+    momentum = tuple(player.betas) if "betas" in player else player.get("momentum")
+    return player._target_.rpartition(".")[2], player.lr, momentum
 
 
 @pytest.mark.parametrize("model", options("model"))
 def test_recipes_are_the_published_ones(model):
     cfg = compose(f"model={model}")
-    optimizer = cfg.model.generator_optimizer
-    momentum = optimizer.get("betas", [optimizer.get("momentum")])[0]
-    recipe = (cfg.data.batch_size, cfg.model.noise, cfg.model.latent_dim, cfg.model.n_critic, optimizer.lr, momentum)
-    assert (*recipe, cfg.model.weight_clip) == RECIPES[model]
-
-
-def test_wgan_is_played_with_rmsprop_without_momentum():
-    model = compose("model=wgan").model
-    for optimizer in (model.generator_optimizer, model.discriminator_optimizer):
-        assert optimizer._target_ == "torch.optim.RMSprop" and optimizer.get("momentum", 0) == 0
+    game = cfg.model
+    recipe = (cfg.data.batch_size, game.noise, game.latent_dim, game.n_critic, game.weight_clip)
+    assert (*recipe, *map(optimizer_of, (game.generator_optimizer, game.discriminator_optimizer))) == RECIPES[model]
 
 
 def test_sngan_steps_its_generator_on_twice_as_many_images_and_decays_to_zero():
@@ -113,7 +122,7 @@ MISTAKES = {
     "penalty=r3": r"penalty=r3 is no choice. Did you mean r\d\? Allowed: dragan, lecam, none, r1, r2, wgan_div",
     "penalty=[r1,lecan]": r"penalty=lecan is no choice. Did you mean lecam\? Allowed: dragan, lecam, none, r1, r2",
     "logger=[csv,wandbb]": r"logger=wandbb is no choice. Did you mean wandb\? Allowed: auto, csv, tensorboard, wandb",
-    "augment=diffaugmet": r"augment=diffaugmet is no choice. Did you mean diffaugment\? Allowed: diffaugment,",
+    "augment=diffaugmet": r"augment=diffaugmet is no choice. Did you mean diffaugment\? Allowed: ada, diffaugment,",
     "penalty.weight=3": r"penalty.weight is no option",
     "callbacks.samples.growth=0.5": r"growth=0.5 is not allowed: it should be greater than or equal to 1",
     "+foo=1": r"foo is no option. Allowed: augment, callbacks, data",

@@ -3,7 +3,8 @@ import math
 import pytest
 import torch
 
-from gan_lightning.config import options
+from gan_lightning.build import build
+from gan_lightning.config import compose, options
 from gan_lightning.losses import (
     BEGAN,
     KL,
@@ -104,7 +105,7 @@ def test_losses_equal_their_equations(name):
 
 @pytest.mark.parametrize("name", options("loss"))
 def test_players_pull_the_fake_logit_in_opposite_directions(name):
-    loss = balanced() if name == "began" else built(f"loss={name}", "network=mlp").loss
+    loss = balanced() if name == "began" else build(compose(f"loss={name}").loss)
     real = torch.tensor([0.4], requires_grad=True)  # between the labels of every loss
     fake = torch.tensor([0.6], requires_grad=True)
     loss.discriminator(real=real, fake=fake).backward()
@@ -116,14 +117,14 @@ def test_players_pull_the_fake_logit_in_opposite_directions(name):
 
 @pytest.mark.parametrize("name", options("loss"))
 def test_only_a_relativistic_generator_looks_at_real_logits(name):
-    loss = built(f"loss={name}", "network=mlp").loss
+    loss = build(compose(f"loss={name}").loss)
     with_one, with_other = (loss.generator(real=real, fake=FAKE).item() for real in (REAL, REAL + 1))
     assert (with_one != with_other) == loss.relativistic
 
 
 @pytest.mark.parametrize("name", options("loss"))
 def test_scores_keep_the_order_of_the_logits(name):
-    score = built(f"loss={name}", "network=mlp").loss.score(torch.linspace(-5, 5, 11))
+    score = build(compose(f"loss={name}").loss).score(torch.linspace(-5, 5, 11))
     assert (score.diff() > 0).all()
 
 
@@ -139,6 +140,21 @@ def test_saturating_gradient_vanishes_where_the_non_saturating_one_is_full():
         gradients[name] = logit.grad.item()
     assert gradients["minimax"] == pytest.approx(-sigmoid(-10), rel=1e-9)
     assert gradients["non_saturating"] == pytest.approx(-sigmoid(10), rel=1e-9)
+
+
+DECIDING = [name for name, (loss, *_) in CLOSED_FORMS.items() if loss.undecided is not None]
+
+
+@pytest.mark.parametrize("name", DECIDING)
+def test_a_discriminator_of_equal_distributions_settles_where_it_is_undecided(name):
+    """There, and only there, what real images pull up and fakes pull down is in balance."""
+    loss = CLOSED_FORMS[name][0]
+    slopes = []
+    for offset in (-1.5, 0.0, 1.5):  # the hinge is flat within a margin of 1
+        logit = torch.tensor([loss.undecided + offset], requires_grad=True)
+        loss.discriminator(real=logit, fake=logit).backward()
+        slopes.append(logit.grad.item())
+    assert slopes[0] < -0.1 and abs(slopes[1]) < 1e-6 and slopes[2] > 0.1
 
 
 def test_extreme_logits_stay_finite():
@@ -302,5 +318,5 @@ def test_jensen_shannon_is_minimax_in_another_coat():
 
 @pytest.mark.parametrize("name", DIVERGENCES)
 def test_saturating_is_a_word_of_the_command_line(name):
-    assert not built(f"loss={name}", "network=mlp").loss.saturating
+    assert not build(compose(f"loss={name}").loss).saturating
     assert built(f"loss={name}", "loss.saturating=true", "network=mlp").loss.saturating

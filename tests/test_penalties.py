@@ -165,14 +165,16 @@ def test_fakes_get_no_gradient_from_a_penalty():
 @pytest.mark.parametrize("kind", [WGANGP, R2, WGANDiv])
 def test_the_penalty_trains_the_critic_in_float32_under_autocast(kind):
     critic = nn.Sequential(nn.Flatten(), nn.Linear(16, 8), nn.LeakyReLU(0.2), nn.Linear(8, 1), nn.Flatten(0))
-    images = torch.randn(4, 1, 4, 4)
+    computed_in = []
+    critic[1].register_forward_hook(lambda _, inputs, outputs: computed_in.append(outputs.dtype))
+    images = torch.randn(4, 1, 4, 4).bfloat16()  # so that fakes in bfloat16 are the very same
     torch.manual_seed(0)
-    plain = charge(kind(), critic, images, -images)
+    plain = kind()(critic, images.float(), -images.float(), None, None)
     torch.manual_seed(0)
     with torch.autocast("cpu", torch.bfloat16):
-        mixed = charge(kind(), critic, images, -images.bfloat16())
-    assert mixed.dtype == torch.float32
-    torch.testing.assert_close(mixed, plain, rtol=2e-2, atol=1e-3)  # only the fakes were rounded to bfloat16
+        mixed = kind()(critic, images.float(), -images, None, None)
+    assert set(computed_in) == {torch.float32}
+    torch.testing.assert_close(mixed, plain)
     mixed.backward()
     assert critic[1].weight.grad.abs().sum() > 0
 

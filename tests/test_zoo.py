@@ -11,7 +11,7 @@ from gan_lightning import commands
 from gan_lightning.build import build_module, load_module
 from gan_lightning.config import compose, options
 from gan_lightning.errors import UserError
-from gan_lightning.losses import BEGAN, EnergyMargin
+from gan_lightning.losses import BEGAN
 from gan_lightning.models.energy import pulling_away
 from gan_lightning.models.gan import Sample, Verdict
 from tests.helpers import built, run
@@ -83,21 +83,29 @@ def test_acgan_rewards_the_right_class_in_both_players():
 
 
 def test_a_step_along_acgans_class_loss_makes_its_fakes_more_certain():
+    """Down the slope of the loss by 1e-3, D's log-probability of the class asked for is up by 1e-3."""
     module = built("model=acgan", "network.discriminator.norm=none", "network.generator.norm=none")
-    code = module.real_code(torch.arange(20) % 10)
+    labels = torch.arange(20) % 10
+    code = module.real_code(labels)
     inputs = torch.cat([module.sample_latent(20), code], 1)
 
-    def class_loss():
+    def fakes():
         fake = Sample(module.generator(inputs), code)
-        return module.generator_terms(fake, module.assess(fake))["class_loss_g"]
+        return fake, module.assess(fake)
 
-    before = class_loss()
-    gradients = torch.autograd.grad(before, list(module.generator.parameters()))
+    def certainty():
+        _, on_fake = fakes()
+        return on_fake.answer.log_softmax(1)[torch.arange(20), labels].mean().item()
+
+    before = certainty()
+    gradients = torch.autograd.grad(
+        module.generator_terms(*fakes())["class_loss_g"], list(module.generator.parameters())
+    )
     slope = sum(gradient.square().sum() for gradient in gradients)
     with torch.no_grad():
         for parameter, gradient in zip(module.generator.parameters(), gradients, strict=True):
-            parameter -= 1e-3 / slope * gradient  # to first order, a fall by 1e-3
-    assert (before - class_loss()).item() == pytest.approx(1e-3, rel=0.2)
+            parameter -= 1e-3 / slope * gradient
+    assert certainty() - before == pytest.approx(1e-3, rel=0.2)
 
 
 def test_a_conditional_game_needs_classes():
@@ -174,11 +182,29 @@ def test_infogans_mutual_information_teaches_both_players():
 # Energies
 
 
-def test_the_energy_margin_in_closed_form():
-    loss = EnergyMargin(margin=1.0)
-    real, fake = -torch.tensor([0.2, 0.4]), -torch.tensor([0.5, 3.0])  # logits are minus energies
-    assert loss.discriminator(real=real, fake=fake).item() == pytest.approx(0.3 + 0.25)
-    assert loss.generator(real=None, fake=fake).item() == pytest.approx(1.75)
+@pytest.mark.parametrize(
+    "words,cure",
+    [
+        (("loss=energy_margin", "network=dcgan"), "type network=autoencoder, or another loss"),
+        (("loss=began", "network=mlp"), "type network=autoencoder, or another loss"),
+        (("model=ebgan", "network=dcgan", "~network.discriminator.power"), "type network=autoencoder"),
+        (("model=dcgan", "network=autoencoder"), r"type loss=began \(or energy_margin\), or network=dcgan"),
+    ],
+)
+def test_energies_and_losses_of_energies_go_together(words, cure):
+    with pytest.raises(UserError, match=cure):
+        built(*words)
+
+
+def test_an_energy_games_critic_is_called_as_a_whole():
+    """Hooks and torch.compile take hold of `forward` alone."""
+    module = built("model=ebgan")
+    calls = []
+    module.discriminator.register_forward_hook(lambda *_: calls.append(1))
+    images = torch.rand(4, 1, 28, 28)
+    verdict = module.assess(Sample(images, torch.empty(4, 0)))
+    assert calls == [1] and verdict.answer.shape == (4, 64)
+    torch.testing.assert_close(verdict.logits, module.discriminator.discriminator(images))
 
 
 def test_pulling_away_is_one_for_one_direction_and_none_for_orthogonal_ones():
@@ -229,6 +255,11 @@ def test_spectral_norm_of_zero_weights_is_refused():
         built("model=projection", "model.generator_spectral_norm=true")  # a conditional norm's biases
 
 
+def test_clipping_weights_that_are_divided_by_their_norm_is_refused():
+    with pytest.raises(UserError, match="type model.weight_clip=null, or model.spectral_norm=false"):
+        built("model=wgan", "model.spectral_norm=true")
+
+
 def test_a_packed_critic_sees_pairs_of_different_images():
     module = built("model=pacgan")
     real, fake = batch(module)
@@ -249,6 +280,7 @@ def test_a_packed_critic_sees_pairs_of_different_images():
 def test_packing_is_refused_where_it_has_no_meaning(words):
     with pytest.raises(UserError, match=r"model.pack=2.*penalty=none"):
         built(*words, "model.pack=2")
+    built("penalty=lecam", "model.pack=2")  # looks at logits alone
 
 
 def test_minibatch_std_shows_the_critic_a_collapse():

@@ -31,7 +31,7 @@ class BatchLoader:
         rank: this process, 0 <= rank < world_size; world_size must divide batch_size.
         world_size: number of processes.
         balanced: draw every class equally often: an epoch is as long, but rare classes come round more than once in
-            it and frequent ones not with all their images, and the classes of a batch differ by at most one image.
+            it and frequent ones not with all their images. Classes of a batch differ by at most two images.
     """
 
     def __init__(

@@ -1,9 +1,10 @@
 from typing import Any
 
 from pydantic import NonNegativeFloat
-from torch import Tensor
+from torch import Tensor, nn
 
 from gan_lightning.models.gan import GAN, Sample, Verdict
+from gan_lightning.networks.heads import Energies
 
 
 def pulling_away(codes: Tensor) -> Tensor:
@@ -30,6 +31,10 @@ class EBGAN(GAN):
         super().__init__(**options)
         self.pulling_away = pulling_away
 
+    def equip(self, discriminator: nn.Module) -> nn.Module:
+        """D with its codes."""
+        return Energies(discriminator)
+
     def generator_terms(self, fake: Sample, on_fake: Verdict) -> dict[str, Tensor]:
         """The pulling-away term on the autoencoder's codes."""
         assert on_fake.answer is not None
@@ -37,6 +42,4 @@ class EBGAN(GAN):
 
     def verdict(self, images: Tensor, code: Tensor) -> Verdict:
         """Minus the energies, and the codes."""
-        discriminator: Any = self.discriminator
-        codes = discriminator.encode(images)
-        return Verdict(-discriminator.energy(images, codes), codes)
+        return Verdict(*self.discriminator(images))

@@ -19,6 +19,8 @@ from gan_lightning.losses import Loss
 from gan_lightning.models.ema import decay, update_average
 from gan_lightning.models.rules import (
     check_augment,
+    check_clip,
+    check_energies,
     check_generator_batch,
     check_pack,
     check_penalties,
@@ -161,6 +163,8 @@ class GAN(LightningModule):
         compile: CompileMode | None = None,
     ) -> None:
         super().__init__()
+        check_energies(discriminator, loss)
+        check_clip(weight_clip, spectral_norm)
         check_pack(pack, code_size, penalties)
         check_generator_batch(generator_batch, share_fakes, loss)
         check_augment(augment, loss)
@@ -254,7 +258,8 @@ class GAN(LightningModule):
         }
         if isinstance(self.augment, AdaptiveAugment):
             assert self.loss.undecided is not None
-            self.augment.adapt(on_real.logits.detach() - self.loss.undecided)
+            images = len(real.images) * self.trainer.world_size
+            self.augment.adapt(on_real.logits.detach() - self.loss.undecided, images)
             outcome["augment_p"] = self.augment.p.clone()
         terms = self.discriminator_terms(real, fake, on_real, on_fake)
         if self.penalties:

@@ -37,12 +37,36 @@ def check_penalties(discriminator: nn.Module, penalties: Sequence[Penalty]) -> N
         )
 
 
+def check_energies(discriminator: nn.Module, loss: Loss) -> None:
+    """Refuse losses of energies on logits without a bound, which would fall for ever, and the reverse."""
+    given = getattr(carrier(discriminator), "energies", False)
+    if loss.energies and not given:
+        raise UserError(
+            f"{type(loss).__name__} compares energies, and the logits of {type(carrier(discriminator)).__name__} are "
+            "none: they have no bound; type network=autoencoder, or another loss"
+        )
+    if given and not loss.energies:
+        raise UserError(
+            f"{type(carrier(discriminator)).__name__} gives minus an energy, which is never above 0, and "
+            f"{type(loss).__name__} needs logits of both signs; type loss=began (or energy_margin), or network=dcgan"
+        )
+
+
+def check_clip(weight_clip: float | None, spectral_norm: bool) -> None:
+    """Refuse to clip weights that are divided by their norm afterwards."""
+    if weight_clip is not None and spectral_norm:
+        raise UserError(
+            "model.weight_clip= bounds the weights that model.spectral_norm=true then divides by their norms, so "
+            "nothing stays in the box; type model.weight_clip=null, or model.spectral_norm=false"
+        )
+
+
 def check_pack(pack: int, code_size: int, penalties: Sequence[Penalty]) -> None:
     """Refuse packs where each image has a label or a penalty of its own."""
-    if pack > 1 and (code_size or penalties):
+    if pack > 1 and (code_size or any(penalty.takes_gradients for penalty in penalties)):
         raise UserError(
-            f"model.pack={pack} judges several images as one: it needs penalty=none and a game without classes or "
-            "codes; type model.pack=1, or model=pacgan penalty=none"
+            f"model.pack={pack} judges several images as one: it needs a game without gradient penalties, "
+            "classes or codes; type model.pack=1, or model=pacgan penalty=none"
         )
 
 
@@ -60,7 +84,7 @@ def check_augment(augment: nn.Module | None, loss: Loss) -> None:
     if isinstance(augment, AdaptiveAugment) and loss.undecided is None:
         raise UserError(
             f"augment=ada asks whether D takes real images for real, which no logit of {type(loss).__name__} says; "
-            "type loss=non_saturating (or minimax, least_squares, hinge), or augment=diffaugment"
+            "type loss=non_saturating (or another that is not relativistic), or augment=diffaugment"
         )
 
 

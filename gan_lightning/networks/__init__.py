@@ -1,8 +1,9 @@
 """Generator/discriminator pairs, in two forms that every game relies on.
 
-A generator `G(image_shape, latent_dim, num_classes=0)` maps (N, latent_dim + num_classes) to images in [-1, 1]: z and,
+A generator `G(image_shape, latent_dim, num_classes)` maps (N, latent_dim + num_classes) to images in [-1, 1]: z and,
 in a conditional game, the label's one-hot code behind it. A discriminator `D(image_shape)` maps images to logits (N,):
 its `head`, a linear layer of one output, on `features(images)` (N, F), which games may put other heads on.
+Only the autoencoder has none: its logits are minus an energy.
 """
 
 from gan_lightning.networks.autoencoder import AutoencoderDiscriminator

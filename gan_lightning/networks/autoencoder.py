@@ -29,6 +29,8 @@ class AutoencoderDiscriminator(nn.Module):
         norm: of the hidden layers; not on the first, the code and the output.
     """
 
+    energies = True
+
     def __init__(
         self,
         image_shape: ImageShape,
@@ -50,10 +52,6 @@ class AutoencoderDiscriminator(nn.Module):
     def encode(self, images: Tensor) -> Tensor:
         """Images (N, C, H, W) -> codes (N, code_dim)."""
         return self.encoder(images)
-
-    def features(self, images: Tensor) -> Tensor:
-        """The codes, (N, code_dim): what EBGAN's pulling-away term compares."""
-        return self.encode(images)
 
     def decode(self, code: Tensor) -> Tensor:
         """Codes (N, code_dim) -> images (N, C, H, W), about [-1, 1]."""

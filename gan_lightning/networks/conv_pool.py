@@ -32,7 +32,7 @@ class ConvPoolGenerator(nn.Module):
         self,
         image_shape: ImageShape,
         latent_dim: PositiveInt,
-        num_classes: NonNegativeInt = 0,
+        num_classes: NonNegativeInt,
         hidden: PositiveInt = 1024,
         width: PositiveInt = 64,
         norm: VectorNorm = "batch",

@@ -85,7 +85,7 @@ class DCGANGenerator(nn.Module):
         self,
         image_shape: ImageShape,
         latent_dim: PositiveInt,
-        num_classes: NonNegativeInt = 0,
+        num_classes: NonNegativeInt,
         hidden: Sequence[PositiveInt] = (),
         width: PositiveInt = 64,
         norm: Norm = "batch",

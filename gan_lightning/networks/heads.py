@@ -73,6 +73,19 @@ class SecondAnswer(nn.Module):
         return self.discriminator.judge(features), self.answer(features)
 
 
+class Energies(nn.Module):
+    """An autoencoder that also gives the codes its energies come from, as EBGAN compares them."""
+
+    def __init__(self, discriminator: nn.Module) -> None:
+        super().__init__()
+        self.discriminator: Any = discriminator
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Images (N, C, H, W) -> minus their energies (N,), and their codes (N, F)."""
+        codes = self.discriminator.encode(images)
+        return -self.discriminator.energy(images, codes), codes
+
+
 def width_of_features(discriminator: nn.Module) -> int:
     """F, the inputs of the critic's head.
 

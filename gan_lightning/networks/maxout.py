@@ -1,11 +1,13 @@
 import math
+from typing import Any
 
 import torch
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from gan_lightning.images import ImageShape
 from gan_lightning.networks.layers import HeadedDiscriminator, VectorNorm, norm_1d
+from gan_lightning.networks.mlp import OUTPUT_LAYER, MLPGenerator
 
 
 def uniform_init(module: nn.Module, bound: float) -> None:
@@ -28,30 +30,16 @@ class Maxout(nn.Module):
         return self.linear(x).unflatten(1, (-1, self.pieces)).amax(2)
 
 
-class MaxoutGenerator(nn.Module):
+class MaxoutGenerator(MLPGenerator):
     """Generator of the 2014 paper's MNIST run (arXiv:1406.2661): ReLU layers and a sigmoid output.
 
-    The sigmoid's range [0, 1] is stretched to this project's [-1, 1].
+    Args:
+        init_bound: weights ~ U(-init_bound, init_bound).
+        options: of every fully connected generator.
     """
 
-    def __init__(
-        self,
-        image_shape: ImageShape,
-        latent_dim: PositiveInt,
-        hidden: list[PositiveInt],
-        num_classes: NonNegativeInt = 0,
-        norm: VectorNorm = "none",
-        init_bound: float = 0.05,
-    ) -> None:
-        super().__init__()
-        layers: list[nn.Module] = []
-        inputs = latent_dim + num_classes
-        for outputs in hidden:
-            layers += [nn.Linear(inputs, outputs), norm_1d(norm, outputs), nn.ReLU()]
-            inputs = outputs
-        self.output = nn.Linear(inputs, math.prod(image_shape))
-        self.layers = nn.Sequential(*layers)
-        self.image_shape = image_shape
+    def __init__(self, *, init_bound: float = 0.05, **options: Any) -> None:
+        super().__init__(**options)
         self.apply(lambda module: uniform_init(module, init_bound))
 
     @torch.no_grad()
@@ -60,13 +48,10 @@ class MaxoutGenerator(nn.Module):
 
         The authors' code does so; started from gray noise instead, the generator never catches up with D.
         """
-        means = images.double().mean(0).flatten() / 255
-        self.output.bias.copy_(torch.logit(means.clamp(1e-7, 1 - 1e-7)))
-
-    def forward(self, latent: Tensor) -> Tensor:
-        """Latent (N, latent_dim + num_classes) -> images (N, C, H, W) in [-1, 1]."""
-        pixels = torch.sigmoid(self.output(self.layers(latent)))
-        return 2 * pixels.unflatten(1, self.image_shape) - 1
+        total = sum(part.double().sum(0) for part in images.split(1000))  # not all in float64 at once
+        means = total.flatten() / len(images) / 255
+        output: Any = self.layers[OUTPUT_LAYER]
+        output.bias.copy_(torch.logit(means.clamp(1e-7, 1 - 1e-7)))
 
 
 class MaxoutDiscriminator(HeadedDiscriminator):

@@ -10,6 +10,8 @@ from gan_lightning.networks.layers import HeadedDiscriminator, StretchedSigmoid,
 
 Output = Literal["tanh", "sigmoid"]
 
+OUTPUT_LAYER = -3  # of the generator's, before the squashing and the shaping
+
 OUTPUTS: dict[Output, type[nn.Module]] = {"tanh": nn.Tanh, "sigmoid": StretchedSigmoid}
 
 
@@ -34,8 +36,8 @@ class MLPGenerator(nn.Module):
     Args:
         image_shape: of the images.
         latent_dim: size of z.
-        hidden: units of each hidden layer.
         num_classes: size of the label's code behind z.
+        hidden: units of each hidden layer.
         norm: of the hidden layers.
         norm_after: the norm follows LeakyReLU, instead of standing before it.
         slope: of LeakyReLU; 0 is ReLU.
@@ -46,8 +48,8 @@ class MLPGenerator(nn.Module):
         self,
         image_shape: ImageShape,
         latent_dim: PositiveInt,
+        num_classes: NonNegativeInt,
         hidden: list[PositiveInt],
-        num_classes: NonNegativeInt = 0,
         norm: VectorNorm = "batch",
         norm_after: bool = False,
         slope: NonNegativeFloat = 0.2,

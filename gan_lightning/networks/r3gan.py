@@ -123,7 +123,7 @@ class R3GANGenerator(nn.Module):
         self,
         image_shape: ImageShape,
         latent_dim: PositiveInt,
-        num_classes: NonNegativeInt = 0,
+        num_classes: NonNegativeInt,
         width: PositiveInt = 96,
         blocks: PositiveInt = 2,
         expansion: PositiveInt = 2,

@@ -154,7 +154,7 @@ class ResNetGenerator(nn.Module):
         self,
         image_shape: ImageShape,
         latent_dim: PositiveInt,
-        num_classes: NonNegativeInt = 0,
+        num_classes: NonNegativeInt,
         width: PositiveInt = 64,
         norm: GeneratorNorm = "batch",
         attention: bool = False,
