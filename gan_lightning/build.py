@@ -12,6 +12,7 @@ from gan_lightning.data import ImageData
 from gan_lightning.errors import UserError
 from gan_lightning.images import ImageShape
 from gan_lightning.models import GAN
+from gan_lightning.models.rules import check_batch
 from gan_lightning.runs import open_run, read_checkpoint
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ def build_module(cfg: DictConfig, image_shape: ImageShape, num_classes: int) -> 
         image_shape=image_shape,
         code_size=code_size,
     )
+    check_batch(module.discriminator, module.packed, cfg.data.batch_size)
     try:
         module.configure_optimizers()
     except (TypeError, ValueError) as error:

@@ -283,6 +283,13 @@ def test_packing_is_refused_where_it_has_no_meaning(words):
     built("penalty=lecam", "model.pack=2")  # looks at logits alone
 
 
+def test_batches_that_leave_a_rest_are_refused_before_any_data_is_read():
+    with pytest.raises(UserError, match="of 2 needs a batch that 2 divides, not 63 images; type data.batch_size=62"):
+        built("model=pacgan", "data.batch_size=63")
+    with pytest.raises(UserError, match="of 8 needs a batch that 8 divides, not 60 images; type data.batch_size=56"):
+        built("model=pacgan", "model.minibatch_std=true", "data.batch_size=60")
+
+
 def test_minibatch_std_shows_the_critic_a_collapse():
     module = built("model.minibatch_std=true", "network.discriminator.norm=none")
     one = torch.rand(1, 1, 28, 28).expand(8, -1, -1, -1)

@@ -1,6 +1,7 @@
 """Which parts of a game do not go together, and what to type instead."""
 
 import logging
+import math
 from collections.abc import Sequence
 
 from torch import nn
@@ -9,7 +10,7 @@ from gan_lightning.augment import AdaptiveAugment
 from gan_lightning.errors import UserError
 from gan_lightning.losses import Loss, Wasserstein
 from gan_lightning.networks.heads import carrier
-from gan_lightning.networks.statistics import MinibatchStd
+from gan_lightning.networks.statistics import MinibatchStd, check_multiple
 from gan_lightning.penalties import Penalty
 
 log = logging.getLogger(__name__)
@@ -68,6 +69,12 @@ def check_pack(pack: int, code_size: int, penalties: Sequence[Penalty]) -> None:
             f"model.pack={pack} judges several images as one: it needs a game without gradient penalties, "
             "classes or codes; type model.pack=1, or model=pacgan penalty=none"
         )
+
+
+def check_batch(discriminator: nn.Module, pack: int, batch_size: int) -> None:
+    """Refuse batches that cannot be divided into packs and into groups of them, before any data is read."""
+    groups = [module.group for module in discriminator.modules() if isinstance(module, MinibatchStd)]
+    check_multiple("judging groups", pack * math.prod(groups), batch_size)
 
 
 def check_generator_batch(generator_batch: int, share_fakes: bool, loss: Loss) -> None:
