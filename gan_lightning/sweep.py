@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
@@ -10,17 +11,29 @@ log = logging.getLogger(__name__)
 
 
 class SweepSummary(Callback):
-    """After a sweep, a line for each job; the command fails when one of them did."""
+    """After a sweep, a line for each job and all of them side by side; the command fails when one of them did."""
+
+    def __init__(self) -> None:
+        self.words: dict[Path, list[str]] = {}
+
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
+        """Remember what made the job."""
+        self.words[Path(config.hydra.runtime.output_dir)] = list(job_return.overrides or [])
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Read the jobs' status files."""
+        from gan_lightning.report.comparison import compare
         from gan_lightning.runs import RunFolder  # brings torch, which composing a configuration does without
 
         folder = Path(config.hydra.sweep.dir)
-        statuses = {file.parent: RunFolder(file.parent).status() for file in sorted(folder.glob("*/status.json"))}
+        jobs = {job: words for job, words in self.words.items() if RunFolder(job).status_file.is_file()}
         log.info("\nsweep in %s", folder)
+        statuses = {job: RunFolder(job).status() for job in jobs}
         for job, status in statuses.items():
             steps = f"{status.get('generator_steps', 0):,} generator steps"
             log.info("  %-11s %s  %s", status["state"], job.name, status.get("error") or steps)
+        if jobs:
+            for file in compare(jobs, folder):
+                log.info("  %-11s %s", "comparison", file)
         if any(status["state"] != "finished" for status in statuses.values()):
             sys.exit(1)
