@@ -1,3 +1,3 @@
 """GAN experiments on small images whose results you can trust."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"

@@ -74,6 +74,12 @@ def load_module(run: str) -> tuple[GAN, Path]:
     folder, checkpoint = open_run(run)
     content = read_checkpoint(checkpoint)
     module = build_module(folder.config(), content["image_shape"], content["num_classes"])
-    module.load_state_dict(content["state_dict"])
+    try:
+        module.load_state_dict(content["state_dict"])
+    except RuntimeError as error:
+        raise UserError(
+            f"{checkpoint} holds other weights than its configuration builds today: an earlier version wrote it; train "
+            "again, or install the version that its run's status.json names"
+        ) from error
     module.on_load_checkpoint(content)
     return module.eval(), checkpoint

@@ -4,6 +4,7 @@ import csv
 import errno
 import json
 import os
+import shutil
 import signal
 
 import pytest
@@ -107,6 +108,15 @@ def test_a_checkpoint_of_an_earlier_version_says_so(finished, tmp_path):
     torch.save(content, tmp_path / "old.ckpt")
     with pytest.raises(UserError, match=r"old.ckpt was written by gan_lightning 0.1.*train again, or install 0.1"):
         read_checkpoint(tmp_path / "old.ckpt")
+
+
+def test_weights_that_no_longer_fit_are_explained(finished, tmp_path):
+    folder = RunFolder(shutil.copytree(finished.path, tmp_path / "run"))
+    content = torch.load(folder.last, weights_only=True)
+    content["state_dict"]["generator.output.bias"] = torch.zeros(1)
+    torch.save(content, folder.last)
+    with pytest.raises(UserError, match="an earlier version wrote it; train again, or install the version"):
+        load_module(str(folder.path))
 
 
 def test_a_run_loads_by_folder_and_by_checkpoint(finished):
