@@ -33,6 +33,18 @@ def test_shapes_and_ranges(network, image_shape):
     assert discriminator(images).shape == (3,)
 
 
+def test_infogans_networks_are_the_papers():
+    """Appendix C.1: 74 numbers, fully connected to 1,024 and to 7x7x128, convolutions to 64 and 1; D likewise."""
+    cfg = compose("network=infogan").network
+    generator = build(cfg.generator, image_shape=(1, 28, 28), latent_dim=62, num_classes=12)
+    kinds = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
+    shapes = [tuple(layer.weight.shape) for layer in generator.modules() if isinstance(layer, kinds)]
+    assert shapes == [(1024, 74), (7 * 7 * 128, 1024), (128, 64, 4, 4), (64, 1, 4, 4)]
+    discriminator = build(cfg.discriminator, image_shape=(1, 28, 28))
+    shapes = [tuple(layer.weight.shape) for layer in discriminator.modules() if isinstance(layer, kinds)]
+    assert shapes == [(64, 1, 4, 4), (128, 64, 4, 4), (1024, 7 * 7 * 128), (1, 1024)]
+
+
 @pytest.mark.parametrize("norm", ["none", "batch", "layer", "instance"])
 def test_a_dcgan_generator_may_have_fully_connected_layers_in_front(norm):
     cfg = compose("network=dcgan", "network.generator.hidden=[16,24]", f"network.generator.norm={norm}").network

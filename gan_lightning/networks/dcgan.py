@@ -64,6 +64,11 @@ def initialiser(norm: Norm, init: Init) -> Callable[[nn.Module], None]:
     return INITIALISERS[init]
 
 
+def for_vectors(norm: Norm) -> VectorNorm:
+    """The norm of fully connected layers beside it: a vector has no pixels to take an instance's statistics from."""
+    return "layer" if norm == "instance" else norm
+
+
 class DCGANGenerator(nn.Module):
     """DCGAN generator (Radford et al. 2016, arXiv:1511.06434): latent vectors -> images (N, C, H, W).
 
@@ -95,11 +100,10 @@ class DCGANGenerator(nn.Module):
         super().__init__()
         widths = channels(image_shape, width)[::-1]
         size = resolutions(image_shape[1])[-1]
-        vector_norm: VectorNorm = "layer" if norm == "instance" else norm  # a vector has no pixels
         units = [latent_dim + num_classes, *hidden]
         layers: list[nn.Module] = []
         for inputs, outputs in pairwise(units):
-            layers += [nn.Linear(inputs, outputs, bias=bias), norm_1d(vector_norm, outputs), nn.ReLU()]
+            layers += [nn.Linear(inputs, outputs, bias=bias), norm_1d(for_vectors(norm), outputs), nn.ReLU()]
         layers += [nn.Linear(units[-1], widths[0] * size**2, bias=bias), UnflattenPixels(widths[0], size)]
         for inputs, outputs in pairwise(widths):
             layers += [norm_2d(norm, inputs), nn.ReLU(), nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=bias)]
@@ -114,10 +118,12 @@ class DCGANGenerator(nn.Module):
 class DCGANDiscriminator(HeadedDiscriminator):
     """DCGAN discriminator: images (N, C, H, W) -> logits (N,).
 
-    4x4 convolutions of stride 2 with LeakyReLU 0.2; no norm on the first layer; a linear output.
+    4x4 convolutions of stride 2 with LeakyReLU 0.2; no norm on the first layer; fully connected layers if asked for; a
+    linear output.
 
     Args:
         image_shape: of the images.
+        hidden: units of fully connected layers (with norm and LeakyReLU) before the output; the paper has none.
         width: channels of the first layer; doubled at each lower resolution.
         norm: of the hidden layers but the first.
         bias: whether these have biases; the first and the output, which no norm follows, always have.
@@ -127,6 +133,7 @@ class DCGANDiscriminator(HeadedDiscriminator):
     def __init__(
         self,
         image_shape: ImageShape,
+        hidden: Sequence[PositiveInt] = (),
         width: PositiveInt = 64,
         norm: Norm = "batch",
         bias: bool = True,
@@ -142,10 +149,14 @@ class DCGANDiscriminator(HeadedDiscriminator):
                 norm_2d(norm if level > 0 else "none", outputs),
                 nn.LeakyReLU(0.2),
             ]
-        self.layers = nn.Sequential(*layers, FlattenPixels())
-        self.head = nn.Linear(widths[-1] * size**2, 1)
+        layers.append(FlattenPixels())
+        units = [widths[-1] * size**2, *hidden]
+        for inputs, outputs in pairwise(units):
+            layers += [nn.Linear(inputs, outputs, bias=bias), norm_1d(for_vectors(norm), outputs), nn.LeakyReLU(0.2)]
+        self.layers = nn.Sequential(*layers)
+        self.head = nn.Linear(units[-1], 1)
         self.apply(initialiser(norm, init))
 
     def features(self, images: Tensor) -> Tensor:
-        """Images (N, C, H, W) -> the smallest feature maps as vectors (N, F)."""
+        """Images (N, C, H, W) -> the last fully connected layer, or the smallest feature maps as vectors, (N, F)."""
         return self.layers(images)
