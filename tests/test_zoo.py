@@ -114,7 +114,7 @@ def test_a_conditional_game_needs_classes():
 
 
 def test_a_conditional_run_shows_a_column_for_each_class_and_draws_what_is_asked_for(tmp_path):
-    folder = run(tmp_path / "run", "model=cgan", "max_generator_steps=2", "callbacks.samples.images=20")
+    folder = run(tmp_path / "run", "model=cgan", "max_generator_steps=2", "callbacks.samples.images=14")
     assert Image.open(folder.grids()[-1]).size == (10 * 30 + 2, 2 * 30 + 2)
     commands.sample([f"run={folder.path}", "n=5", "labels=[3,5]", f"out={tmp_path / 'drawn.npz'}"])
     commands.sample([f"run={folder.path}", "n=12", f"out={tmp_path / 'every.npz'}"])
