@@ -28,7 +28,7 @@ test: lint  ## Run every check and test (about eight minutes)
 	$(BIN)/python -m pytest
 
 .PHONY: test-fast
-test-fast: setup  ## Run the quick tests (under three minutes)
+test-fast: setup  ## Run the quick tests (about two minutes)
 	$(BIN)/python -m pytest -m "not slow"
 
 .PHONY: bench
