@@ -16,6 +16,7 @@ GROUPS = ("model", "loss", "network", "penalty", "augment", "data", "accelerator
 CHOICES = [(group, choice) for group in GROUPS for choice in options(group)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group,choice", CHOICES)
 def test_every_choice_composes_passes_the_check_and_is_described(group, choice):
     cfg = compose(f"{group}={choice}")

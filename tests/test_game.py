@@ -61,13 +61,8 @@ def games():
             yield f"model={model}", f"network={network}", *norm
 
 
-def some_slow(words):
-    """The models as they are, and one network, are enough for the quick tests."""
-    slow = any(word.startswith("network=") and word != "network=mlp" for word in words)
-    return pytest.param(words, marks=pytest.mark.slow if slow else (), id=" ".join(words))
-
-
-@pytest.mark.parametrize("words", map(some_slow, games()))
+@pytest.mark.slow
+@pytest.mark.parametrize("words", games(), ids=" ".join)
 def test_every_game_moves_both_players(words, monkeypatch):
     monkeypatch.setattr(wgan, "BOOSTED_ITERATIONS", 2)
     module = built(*words)

@@ -21,6 +21,7 @@ def pair(network, image_shape, latent_dim=10, **discriminator):
     return generator, build(cfg.discriminator, image_shape=image_shape, **discriminator)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", options("network"))
 @pytest.mark.parametrize("image_shape", SHAPES)
 def test_shapes_and_ranges(network, image_shape):

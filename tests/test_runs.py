@@ -243,6 +243,7 @@ class Interrupt(Callback):
             os.kill(os.getpid(), getattr(signal, self.signal))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_ctrl_c_finishes_the_step_and_saves(tmp_path, name):
     before = signal.getsignal(signal.SIGINT)
