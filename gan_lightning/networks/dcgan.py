@@ -15,7 +15,7 @@ from gan_lightning.networks.layers import (
     UnflattenPixels,
     VectorNorm,
     he_init,
-    norm_1d,
+    hidden_layers,
     norm_2d,
     normal_all_init,
     normal_init,
@@ -101,9 +101,7 @@ class DCGANGenerator(nn.Module):
         widths = channels(image_shape, width)[::-1]
         size = resolutions(image_shape[1])[-1]
         units = [latent_dim + num_classes, *hidden]
-        layers: list[nn.Module] = []
-        for inputs, outputs in pairwise(units):
-            layers += [nn.Linear(inputs, outputs, bias=bias), norm_1d(for_vectors(norm), outputs), nn.ReLU()]
+        layers = hidden_layers(units, 0.0, for_vectors(norm), bias=bias)
         layers += [nn.Linear(units[-1], widths[0] * size**2, bias=bias), UnflattenPixels(widths[0], size)]
         for inputs, outputs in pairwise(widths):
             layers += [norm_2d(norm, inputs), nn.ReLU(), nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=bias)]
@@ -149,10 +147,8 @@ class DCGANDiscriminator(HeadedDiscriminator):
                 norm_2d(norm if level > 0 else "none", outputs),
                 nn.LeakyReLU(0.2),
             ]
-        layers.append(FlattenPixels())
         units = [widths[-1] * size**2, *hidden]
-        for inputs, outputs in pairwise(units):
-            layers += [nn.Linear(inputs, outputs, bias=bias), norm_1d(for_vectors(norm), outputs), nn.LeakyReLU(0.2)]
+        layers += [FlattenPixels(), *hidden_layers(units, 0.2, for_vectors(norm), bias=bias)]
         self.layers = nn.Sequential(*layers)
         self.head = nn.Linear(units[-1], 1)
         self.apply(initialiser(norm, init))

@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -29,6 +30,28 @@ def norm_1d(kind: VectorNorm, features: int) -> nn.Module:
     if kind == "layer":
         return nn.LayerNorm(features)
     return nn.Identity()
+
+
+def hidden_layers(
+    sizes: list[int],
+    slope: float,
+    norm: VectorNorm,
+    *,
+    bias: bool = True,
+    norm_first: bool = True,
+    norm_after: bool = False,
+) -> list[nn.Module]:
+    """Linear + norm + LeakyReLU blocks; a slope of 0 is ReLU; the first block's norm is left out unless `norm_first`.
+
+    With `norm_after` it follows LeakyReLU.
+    """
+    layers: list[nn.Module] = []
+    for index, (inputs, outputs) in enumerate(pairwise(sizes)):
+        normalise = norm_1d(norm if norm_first or index > 0 else "none", outputs)
+        activate = nn.LeakyReLU(slope)
+        blocks = (activate, normalise) if norm_after else (normalise, activate)
+        layers += [nn.Linear(inputs, outputs, bias=bias), *blocks]
+    return layers
 
 
 class HeadedDiscriminator(nn.Module):

@@ -1,33 +1,17 @@
 import math
-from itertools import pairwise
 from typing import Literal
 
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
 from gan_lightning.images import ImageShape
-from gan_lightning.networks.layers import HeadedDiscriminator, StretchedSigmoid, VectorNorm, norm_1d
+from gan_lightning.networks.layers import HeadedDiscriminator, StretchedSigmoid, VectorNorm, hidden_layers
 
 Output = Literal["tanh", "sigmoid"]
 
 OUTPUT_LAYER = -3  # of the generator's, before the squashing and the shaping
 
 OUTPUTS: dict[Output, type[nn.Module]] = {"tanh": nn.Tanh, "sigmoid": StretchedSigmoid}
-
-
-def hidden_layers(
-    sizes: list[int], slope: float, norm: VectorNorm, *, norm_first: bool = True, norm_after: bool = False
-) -> list[nn.Module]:
-    """Linear + norm + LeakyReLU blocks; the norm of the first block is left out unless `norm_first`.
-
-    With `norm_after` it follows LeakyReLU.
-    """
-    layers: list[nn.Module] = []
-    for index, (inputs, outputs) in enumerate(pairwise(sizes)):
-        normalise = norm_1d(norm if norm_first or index > 0 else "none", outputs)
-        activate = nn.LeakyReLU(slope)
-        layers += [nn.Linear(inputs, outputs), *((activate, normalise) if norm_after else (normalise, activate))]
-    return layers
 
 
 class MLPGenerator(nn.Module):
