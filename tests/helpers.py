@@ -4,12 +4,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 from omegaconf import DictConfig
+from torch import nn
 
-from gan_lightning.build import build_data, build_module
+from gan_lightning.build import build, build_data, build_module
 from gan_lightning.config import check, compose
+from gan_lightning.images import ImageShape
 from gan_lightning.models import GAN
 from gan_lightning.models.gan import Sample
 from gan_lightning.runs import RunFolder
@@ -33,6 +36,15 @@ def built(*overrides: str) -> GAN:
     torch.manual_seed(0)
     data = build_data(cfg)
     return build_module(cfg, data.image_shape, len(data.class_names))
+
+
+def pair(
+    network: str, image_shape: ImageShape, latent_dim: int = 10, num_classes: int = 0, **discriminator: Any
+) -> tuple[nn.Module, nn.Module]:
+    """A network's generator and discriminator, without a game around them."""
+    cfg = compose(f"network={network}").network
+    generator = build(cfg.generator, image_shape=image_shape, latent_dim=latent_dim, num_classes=num_classes)
+    return generator, build(cfg.discriminator, image_shape=image_shape, **discriminator)
 
 
 def sample(images: torch.Tensor) -> Sample:

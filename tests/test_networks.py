@@ -11,14 +11,9 @@ from gan_lightning.networks.dcgan import channels, resolutions
 from gan_lightning.networks.layers import FlattenPixels, StretchedSigmoid, UnflattenPixels
 from gan_lightning.networks.maxout import Maxout
 from gan_lightning.networks.mlp import OUTPUT_LAYER, MLPGenerator
+from tests.helpers import pair
 
 SHAPES = [(1, 28, 28), (3, 28, 28), (1, 32, 32), (3, 32, 32), (1, 64, 64), (3, 64, 64)]
-
-
-def pair(network, image_shape, latent_dim=10, **discriminator):
-    cfg = compose(f"network={network}").network
-    generator = build(cfg.generator, image_shape=image_shape, latent_dim=latent_dim, num_classes=0)
-    return generator, build(cfg.discriminator, image_shape=image_shape, **discriminator)
 
 
 @pytest.mark.slow

@@ -30,17 +30,12 @@ from gan_lightning.networks.resnet import (
     widths,
 )
 from gan_lightning.networks.statistics import MinibatchStd, pack
+from tests.helpers import pair
 
 NETWORKS = ("resnet", "r3gan", "autoencoder")
 SHAPES = [(channels, size, size) for size in (28, 32, 64) for channels in (1, 3)]
 DIGITS = (1, 28, 28)
 CLASSES = 3
-
-
-def pair(network, image_shape, conditions=None, **discriminator):
-    cfg = compose(f"network={network}").network
-    generator = build(cfg.generator, image_shape=image_shape, latent_dim=10, **(conditions or {"num_classes": 0}))
-    return generator, build(cfg.discriminator, image_shape=image_shape, **discriminator)
 
 
 def one_hot(*labels):
@@ -56,7 +51,7 @@ def parameters(network):
 
 @pytest.mark.parametrize("network", ["resnet", "r3gan"])
 def test_the_label_behind_z_is_part_of_the_input(network):
-    generator, _ = pair(network, DIGITS, conditions={"num_classes": CLASSES})
+    generator, _ = pair(network, DIGITS, num_classes=CLASSES)
     z = torch.randn(1, 10).expand(CLASSES, -1)
     images = generator.eval()(torch.cat([z, torch.eye(CLASSES)], 1))
     assert all(not torch.allclose(a, b, atol=1e-3) for a, b in itertools.combinations(images, 2))
