@@ -62,7 +62,7 @@ RECIPES = {  # batch, noise, latent, n_critic, clip; the players' optimizers: ra
     "hinge": (64, "normal", 100, 1, None, *both(adam(2e-4))),
     "ragan": (64, "normal", 100, 1, None, *both(adam(2e-4))),
     "r1gan": (64, "normal", 256, 1, None, *both(("RMSprop", 1e-4, None))),
-    "r3gan": (64, "normal", 64, 1, None, *both(adam(2e-4, 0.0, 0.99))),
+    "r3gan": (64, "normal", 64, 1, None, *both(NO_MOMENTUM)),
     "pacgan": (64, "uniform", 100, 1, None, *both(adam(2e-4))),
     "cgan": (100, "normal", 100, 1, None, ("SGD", 0.1, 0.5), ("SGD", 0.05, 0.5)),
     "acgan": (100, "normal", 100, 1, None, *both(adam(2e-4))),

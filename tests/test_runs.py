@@ -153,6 +153,7 @@ RESUMED = {
     "batch norm, inside an epoch": ("model=dcgan", "max_generator_steps=3", "max_generator_steps=7"),
     "dropout and a schedule": ("model=gan", "max_generator_steps=3", "max_generator_steps=7"),
     "between two generator steps": ("model=wgan_gp", "max_images=56", "max_generator_steps=3"),
+    "amid a burn-in": ("model=r3gan model.burn_in=40", "max_generator_steps=3", "max_generator_steps=7"),
     "at an epoch's end": (LARGE_BATCHES, "trainer.max_epochs=2", "trainer.max_epochs=4"),
     "into the next epoch": (
         LARGE_BATCHES,

@@ -1,6 +1,7 @@
 """Games besides the plain one: what they tell the players, and what they ask of them besides the loss."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -226,6 +227,29 @@ def test_began_steers_its_balance():
     assert loss.balance.item() == 1  # never more
     assert loss.generator(real=None, fake=fake).item() == pytest.approx(0.5)
     assert "balance" in loss.state_dict()
+
+
+# A burn-in
+
+
+@pytest.mark.parametrize("images,moved", [(0, 0.0), (10, 0.5 - math.sqrt(0.5) / 2), (20, 0.5), (40, 1.0), (4000, 1.0)])
+def test_r3gans_numbers_move_along_a_cosine_and_rest(images, moved, monkeypatch):
+    module = built("model=r3gan", "model.burn_in=40", "model.final_rate=0.25", "penalty.r2.gamma=2")
+    optimizers, _ = module.configure_optimizers()
+    monkeypatch.setattr(module, "player", lambda index: SimpleNamespace(optimizer=optimizers[index]))
+    for module.images_seen in (7, images):  # where it was before says nothing
+        module.on_train_batch_start(batch=None, batch_idx=0)
+    for optimizer in optimizers:
+        (group,) = optimizer.param_groups
+        assert group["lr"] == pytest.approx(2e-4 * (1 - 0.75 * moved))
+        assert group["betas"] == pytest.approx((0.0, 0.9 + 0.09 * moved))
+    assert [penalty.gamma for penalty in module.penalties] == pytest.approx([10 - 9 * moved, 2 - 1.8 * moved])
+
+
+def test_a_burn_in_and_a_schedule_of_rates_are_refused_together():
+    schedule = "+model.scheduler={_target_: torch.optim.lr_scheduler.StepLR, _partial_: true, step_size: 3}"
+    with pytest.raises(UserError, match=r"R3GAN moves its learning rates itself; type model.scheduler=null"):
+        built("model=r3gan", schedule)
 
 
 # What any game may put on its critic

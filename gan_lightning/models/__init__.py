@@ -5,6 +5,7 @@ from gan_lightning.models.conditional import ACGAN, ConditionalGAN, ProjectionGA
 from gan_lightning.models.energy import EBGAN
 from gan_lightning.models.gan import GAN
 from gan_lightning.models.infogan import InfoGAN
+from gan_lightning.models.r3gan import R3GAN
 from gan_lightning.models.wgan import WGAN
 
-__all__ = ["ACGAN", "EBGAN", "GAN", "WGAN", "ConditionalGAN", "InfoGAN", "ProjectionGAN"]
+__all__ = ["ACGAN", "EBGAN", "GAN", "R3GAN", "WGAN", "ConditionalGAN", "InfoGAN", "ProjectionGAN"]
