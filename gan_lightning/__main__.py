@@ -4,6 +4,7 @@ import difflib
 import gc
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -45,6 +46,10 @@ def main() -> None:
     try:
         verb, words = split_verb(words)
         VERBS[verb](words)
+        sys.stdout.flush()
+    except BrokenPipeError:  # who reads the output, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python flushes at exit
+        sys.exit(128 + signal.SIGPIPE)
     except (UserError, OSError) as error:  # the latter: a full disk, a folder one may not write to
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

@@ -41,6 +41,15 @@ def test_errors_are_one_message_and_status_2(tmp_path):
     assert not (tmp_path / "x").exists()  # no empty folder is left
 
 
+def test_a_reader_that_has_seen_enough_ends_the_command_without_a_word():
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as nobody:
+        words = [sys.executable, "-m", "gan_lightning", "list"]
+        done = subprocess.run(words, cwd=ROOT, stdout=nobody, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (141, "")  # as of a program that the signal ended
+
+
 def test_help_and_list_are_quick_to_say_what_there_is():
     assert "python -m gan_lightning model=wgan_gp data=fashion_mnist" in command("--help").stdout
     assert "wgan_gp" in command("list").stdout
