@@ -16,7 +16,7 @@ from torch import Tensor
 
 from gan_lightning.losses import Minimax, NonSaturating
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "objectives.png"
+PICTURE = Path(__file__).resolve().parent.parent / "docs" / "objectives.png"
 OBJECTIVES = {"saturating: log(1 - D(G(z)))": Minimax(), "non-saturating: -log D(G(z))": NonSaturating()}
 SHARES = (0.2, 0.5, 0.8)  # of real images among the real and the fake ones that look alike
 
@@ -46,7 +46,7 @@ def objective_of_discriminator(share: float) -> Callable[[Tensor], Tensor]:
     return objective
 
 
-def main(out: Path = PAGE) -> None:
+def main(out: Path = PICTURE) -> None:
     """Draw the three panels."""
     logits = torch.linspace(-6, 6, 241, dtype=torch.float64)
     probabilities = logits.sigmoid()

@@ -48,7 +48,7 @@ def contrast(images: Tensor) -> Tensor:
 def translation(images: Tensor) -> Tensor:
     """Moved by whole pixels, at most an eighth of the size each way; background moves in."""
     for dim in (2, 3):
-        most = images.shape[dim] // 8
+        most = int(images.shape[dim] / 8 + 0.5)  # as the paper's code rounds
         images = shift(images, integers(images, -most, most), dim)
     return images
 
@@ -113,10 +113,9 @@ class DiffAugment(nn.Module):
 class AdaptiveAugment(DiffAugment):
     """DiffAugment with the adaptive probability of ADA (Karras et al. 2020, arXiv:2006.06676, section 3.1).
 
-    ADA draws anew for each of its augmentations; here a sample gets all or none.
-
     A discriminator that is sure of nearly all real images has begun to know them by heart: p rises while the mean sign
-    of its logits on them (r_t) is above the target, and falls while it is below, at every step.
+    of its logits on them (r_t) is above the target, and falls while it is below, at every step. ADA
+    draws anew for each of its augmentations; here a sample gets all or none.
 
     Args:
         policy: as in DiffAugment.

@@ -325,10 +325,11 @@ def classifier(words: list[str]) -> None:
 def list_choices(words: list[str]) -> None:
     """`list`: every choice of every config group, a line each."""
     parse(words, {})
+    width = max(len(name) for group in GROUPS for name in options(group))
     for group in GROUPS:
         print(f"{group}=")
         for name, description in options(group).items():
-            print(f"  {name:<24} {description}")
+            print(f"  {name:<{width}} {description}")
 
 
 def fetch_data(words: list[str]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
-from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
 from pydantic import ConfigDict, NonNegativeInt, PositiveInt, TypeAdapter, ValidationError
@@ -189,6 +189,12 @@ def explain(error: Exception) -> UserError:
         return UserError(f"{group}={choice} is no choice.{did_you_mean(choice, choices)}")
     if isinstance(cause, MissingMandatoryValue):
         return UserError(f"{cause.full_key} has no value: type {cause.full_key}=VALUE")
+    if isinstance(cause, OverrideParseException):
+        key, _, value = cause.override.partition("=")
+        return UserError(
+            f"{cause.override} cannot be read as option=value; options have no spaces, and a value with signs besides "
+            f"_-./:,+ needs quotes within quotes: type '{key}=\"{value}\"'"
+        )
     text = "\n".join(line for line in str(error).splitlines() if line.strip())
     if cause is not error:
         text += "\n" + str(cause).splitlines()[0]

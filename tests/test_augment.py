@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 
@@ -35,19 +37,20 @@ def pictures(count, channels=1, size=(28, 28)):
 def test_translation_moves_whole_pictures_by_whole_pixels(size):
     torch.manual_seed(0)
     images = pictures(64, 3, size)
+    most = [math.floor(length / 8 + 0.5) for length in size]  # 4 of 28 and of 32 pixels
     moves = []
     for before, after in zip(images, translation(images), strict=True):
         candidates = [
             (down, right)
-            for down in range(-(size[0] // 8), size[0] // 8 + 1)
-            for right in range(-(size[1] // 8), size[1] // 8 + 1)
+            for down in range(-most[0], most[0] + 1)
+            for right in range(-most[1], most[1] + 1)
             if torch.equal(after, moved_by_hand(before, down, right))
         ]
         assert len(candidates) == 1
         moves += candidates
     assert len(set(moves)) > 16  # each sample its own way
     for axis in (0, 1):  # 64 draws miss an end of 9 values with probability 0.0005; the seed does not
-        assert {move[axis] for move in moves} >= {-(size[axis] // 8), size[axis] // 8}
+        assert {move[axis] for move in moves} >= {-most[axis], most[axis]}
 
 
 def moved_by_hand(image, down, right):

@@ -87,10 +87,82 @@ def test_recipes_are_the_published_ones(model):
     assert (*recipe, *map(optimizer_of, (game.generator_optimizer, game.discriminator_optimizer))) == RECIPES[model]
 
 
-def test_sngan_steps_its_generator_on_twice_as_many_images_and_decays_to_zero():
-    model = compose("model=sngan").model
-    assert model.generator_batch == 2 and not model.share_fakes
-    assert (model.scheduler.end_factor, model.scheduler.total_iters) == (0, 50_000)
+COMMON = {  # what most models share; a pair of names is of G and of D
+    "_target_": "GAN", "networks": ("DCGANGenerator", "DCGANDiscriminator"), "norms": ("batch", "batch"),
+    "loss": "NonSaturating", "penalties": {}, "spectral_norm": False, "generator_spectral_norm": False, "pack": 1,
+    "minibatch_std": False, "share_fakes": False, "generator_batch": 1, "generator_first": False, "scheduler": None,
+    "ema_half_life": 10_000, "compile": None, "attention": False,
+}  # fmt: skip
+RESNETS = {"networks": ("ResNetGenerator", "ResNetDiscriminator"), "norms": ("batch", "none")}
+MAXOUT = {"networks": ("MaxoutGenerator", "MaxoutDiscriminator"), "norms": ("none", "none")}
+AUTOENCODER = {"networks": ("DCGANGenerator", "AutoencoderDiscriminator"), "norms": ("batch", "none")}
+NO_NORMS, CRITIC_WITHOUT_NORM = {"norms": ("none", "none")}, {"norms": ("batch", "none")}
+AS_IN_2014 = MAXOUT | {
+    "share_fakes": True,
+    "generator_first": True,
+    "scheduler": ("ExponentialLR", {"gamma": 1 - 4e-6}),
+}
+HINGE = {"loss": "Hinge", "spectral_norm": True}
+TO_ZERO = ("LinearLR", {"start_factor": 1, "end_factor": 0, "total_iters": 50_000})
+
+GAMES = {  # what makes a model that model
+    "gan": AS_IN_2014,
+    "lsgan": {"loss": "LeastSquares", "loss.a": 0, "loss.b": 1, "loss.c": 1},
+    "dcgan": {"share_fakes": True},
+    "wgan": {"_target_": "WGAN", "loss": "Wasserstein"},
+    "wgan_gp": NO_NORMS | {"loss": "Wasserstein", "penalties": {"WGANGP": {"weight": 10}}},
+    "wgan_lp": NO_NORMS | {"loss": "Wasserstein", "penalties": {"WGANLP": {"weight": 10}}},
+    "wgan_div": NO_NORMS | {"loss": "Wasserstein", "penalties": {"WGANDiv": {"k": 2, "p": 6}}},
+    "dragan": CRITIC_WITHOUT_NORM | {"penalties": {"DRAGAN": {"weight": 10}}},
+    "sngan": RESNETS | HINGE | {"generator_batch": 2, "scheduler": TO_ZERO},
+    "hinge": CRITIC_WITHOUT_NORM | HINGE,
+    "ragan": {"loss": "RelativisticAverage"},
+    "r1gan": RESNETS | NO_NORMS | {"penalties": {"R1": {"gamma": 10}}, "ema_half_life": 44_000},
+    "r3gan": NO_NORMS
+    | {"_target_": "R3GAN", "networks": ("R3GANGenerator", "R3GANDiscriminator"), "loss": "RelativisticPairing"}
+    | {"penalties": {"R1": {"gamma": 10}, "R2": {"gamma": 10}}}
+    | {"burn_in": 220_000, "final_rate": 1, "final_gamma": 0.1, "final_beta2": 0.99},
+    "pacgan": {"pack": 2},
+    "cgan": AS_IN_2014 | {"_target_": "ConditionalGAN"},
+    "acgan": {"_target_": "ACGAN", "class_weight": 1, "class_fakes": True},
+    "projection": RESNETS
+    | HINGE
+    | {"_target_": "ProjectionGAN", "norms": ("conditional", "none"), "generator_batch": 2},
+    "infogan": {"_target_": "InfoGAN", "categories": 10, "continuous": 2, "category_weight": 1, "continuous_weight": 1},
+    "ebgan": AUTOENCODER | {"_target_": "EBGAN", "loss": "EnergyMargin", "loss.margin": 1, "pulling_away": 0.1},
+    "began": AUTOENCODER
+    | {"loss": "BEGAN", "loss.gamma": 0.5, "loss.rate": 0.001}
+    | {"scheduler": ("StepLR", {"step_size": 100_000, "gamma": 0.5})},
+    "sagan": RESNETS | HINGE | {"generator_spectral_norm": True, "attention": True},
+}
+IN_RECIPES = {"generator_optimizer", "discriminator_optimizer", "latent_dim", "noise", "n_critic", "weight_clip"}
+
+
+def named(node):
+    """The class a node of the configuration makes, and what it is given."""
+    return node._target_.rpartition(".")[2], {key: node[key] for key in node if not key.startswith("_")}
+
+
+def described(cfg):
+    """A composed model, as COMMON and GAMES write it."""
+    players = cfg.network.generator, cfg.network.discriminator
+    loss, of_loss = named(cfg.loss)
+    return {
+        **{key: value for key, value in cfg.model.items() if key not in IN_RECIPES},
+        "_target_": named(cfg.model)[0],
+        "networks": tuple(named(player)[0] for player in players),
+        "norms": tuple(player.norm for player in players),
+        "attention": all(player.get("attention", False) for player in players),
+        "loss": loss,
+        **{f"loss.{key}": value for key, value in of_loss.items()},
+        "penalties": dict(named(penalty) for penalty in cfg.penalty.values()),
+        "scheduler": named(cfg.model.scheduler) if cfg.model.scheduler else None,
+    }
+
+
+@pytest.mark.parametrize("model", options("model"))
+def test_games_are_the_published_ones(model):
+    assert described(compose(f"model={model}")) == COMMON | GAMES[model]
 
 
 def test_the_command_line_wins_over_the_model_and_the_model_over_the_defaults():

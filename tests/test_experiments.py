@@ -63,7 +63,7 @@ STATED = {  # loss, batch, latent, noise, shared fakes, rate, first beta, (epoch
 
 
 def test_the_five_systems_can_be_named():
-    assert set(STATED) == set(PARAMETERS) <= set(options("experiment"))
+    assert set(STATED) == set(PARAMETERS) == set(SHAPED) <= set(options("experiment"))
 
 
 @pytest.mark.parametrize("experiment", PARAMETERS)
@@ -77,6 +77,46 @@ def test_networks_have_the_parameters_of_the_described_ones(experiment):
     images = module.generator(module.sample_latent(2))
     assert images.shape == ((2, 1, 64, 64) if experiment == "digit_dcgan" else (2, 1, 28, 28))
     assert module.assess(sample(images)).logits.shape == (2,)
+
+
+LEAKY, SHALLOW, RELU, TANH = ("LeakyReLU", 0.2), ("LeakyReLU", 0.01), ("ReLU", 0), ("Tanh", None)
+SHAPED = {  # activations in their order: of the generator, whether norms follow them, of the discriminator
+    "digit_dcgan": ([RELU] * 4 + [TANH], False, [LEAKY] * 4),
+    "understanding_gan": ([SHALLOW] * 2 + [TANH], False, [SHALLOW] * 2),
+    **dict.fromkeys(
+        ("mnist_mlp_bn", "fashion_mlp_bn"), ([LEAKY] * 3 + [("StretchedSigmoid", None)], True, [LEAKY] * 2)
+    ),
+    "simple_gan": ([SHALLOW, TANH], False, [SHALLOW]),
+    **dict.fromkeys(("comparative_vanilla", "comparative_lsgan"), ([RELU] * 2 + [TANH], False, [SHALLOW] * 2)),
+    **dict.fromkeys(
+        ("comparative_dcgan", "comparative_dcgan_lsgan", "comparative_wgan", "comparative_wgan_gp"),
+        ([RELU] * 3 + [TANH], None, [SHALLOW] * 3),
+    ),
+}
+
+
+def activations(network):
+    """Names and slopes of a network's activations; a LeakyReLU of slope 0 is a ReLU."""
+    kinds = (torch.nn.LeakyReLU, torch.nn.ReLU, torch.nn.Tanh, torch.nn.Sigmoid, StretchedSigmoid)
+    found = []
+    for layer in network.modules():
+        if isinstance(layer, torch.nn.ReLU) or getattr(layer, "negative_slope", None) == 0:
+            found.append(RELU)
+        elif isinstance(layer, kinds):
+            found.append((type(layer).__name__, getattr(layer, "negative_slope", None)))
+    return found
+
+
+@pytest.mark.parametrize("experiment", SHAPED)
+def test_activations_are_the_described_ones(experiment):
+    module = built(f"experiment={experiment}")
+    of_generator, norm_after, of_discriminator = SHAPED[experiment]
+    assert activations(module.generator) == of_generator
+    assert activations(module.discriminator) == of_discriminator
+    if norm_after is not None:
+        kinds = [type(layer).__name__ for layer in module.generator.layers]
+        pairs = [pair for pair in pairwise(kinds) if pair[1] == "BatchNorm1d"]
+        assert pairs == [("LeakyReLU", "BatchNorm1d")] * (3 if norm_after else 0)
 
 
 @pytest.mark.parametrize("experiment", ["mnist_mlp_bn", "fashion_mlp_bn"])

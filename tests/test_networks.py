@@ -192,8 +192,10 @@ def test_maxout_is_the_largest_of_its_pieces():
     torch.testing.assert_close(layer(x), pieces.max(2).values)
 
 
-def test_the_2014_generator_starts_at_the_mean_image():
-    generator, _ = pair("maxout_mlp", (1, 28, 28))
+@pytest.mark.parametrize("output", ["sigmoid", "tanh"])
+def test_the_2014_generator_starts_at_the_mean_image(output):
+    cfg = compose("network=maxout_mlp", f"network.generator.output={output}").network
+    generator = build(cfg.generator, image_shape=(1, 28, 28), latent_dim=10, num_classes=0)
     images = torch.randint(0, 256, (50, 1, 28, 28), dtype=torch.uint8)
     generator.fit_to_data(images)
     with torch.no_grad():

@@ -31,7 +31,7 @@ def batch(module, count=20):
 
 
 @pytest.mark.parametrize("model", CONDITIONAL)
-def test_labels_change_a_sample_and_nothing_else_does(model):
+def test_another_label_is_another_sample(model):
     module = built(f"model={model}")
     with torch.no_grad():  # conditional batch norm starts the same for every class
         for parameter in module.ema_generator.parameters():
@@ -46,6 +46,18 @@ def test_fakes_get_the_labels_of_the_real_batch(model):
     module = built(f"model={model}")
     labels = torch.tensor([3, 3, 3, 7])
     assert module.generate(module.real_code(labels), keep_graph=False).code.argmax(1).tolist() == labels.tolist()
+
+
+@pytest.mark.parametrize("model", CONDITIONAL)
+def test_the_generator_reads_them_behind_its_noise(model):
+    module = built(f"model={model}")
+    code = module.real_code(torch.tensor([3, 3, 3, 7]))
+    read = []
+    module.generator.register_forward_pre_hook(lambda _, inputs: read.append(inputs[0]))
+    module.generate(code, keep_graph=False)
+    (inputs,) = read
+    assert torch.equal(inputs[:, module.latent_dim :], code)
+    assert inputs[:, : module.latent_dim].std(0).min() > 0  # and noise of each sample's own before them
 
 
 @pytest.mark.parametrize("model", CONDITIONAL)
@@ -178,6 +190,64 @@ def test_infogans_mutual_information_teaches_both_players():
     g_terms = module.generator_terms(fake, on_fake)
     (gradient,) = torch.autograd.grad(g_terms["code_loss_g"], [module.generator.layers[0].weight])
     assert gradient.abs().sum() > 0
+
+
+def test_acgans_critic_learns_classes_from_fakes_unless_told_not_to():
+    real, fake = (Verdict(torch.zeros(20), 4 * torch.randn(20, 10)) for _ in range(2))
+    terms = []
+    for words in ((), ("model.class_fakes=false",)):
+        module = built("model=acgan", *words)
+        of_real, of_fake = batch(module)
+        terms.append(module.discriminator_terms(of_real, of_fake, real, fake)["class_loss_d"])
+    torch.testing.assert_close(terms[0] - terms[1], module.class_loss(of_fake, fake))
+
+
+def test_r1_of_logits_grows_with_their_square():
+    """A probability would hardly change once D is sure."""
+    module = built("model=r1gan", "precision=32")
+    real, _ = batch(module)
+    before = module.penalise(real, real, module.assess(real), module.assess(real))
+    with torch.no_grad():
+        for parameter in module.discriminator.head.parameters():
+            parameter.mul_(100)
+    after = module.penalise(real, real, module.assess(real), module.assess(real))
+    assert (after / before).item() == pytest.approx(100**2, rel=1e-3)
+
+
+# What a game asks of its players besides the loss reaches their steps
+
+WEIGHTS = {"acgan": ["class_weight"], "infogan": ["category_weight", "continuous_weight"], "ebgan": ["pulling_away"]}
+
+
+@pytest.mark.parametrize("model", WEIGHTS)
+def test_players_descend_their_loss_and_all_their_terms(model, monkeypatch):
+    module = built(f"model={model}")
+    real, fake = batch(module)
+    descended = []
+    monkeypatch.setattr(module, "descend", lambda loss, player: descended.append(loss.item()))
+    outcomes = module.discriminator_step(real, fake.detach()), module.generator_step(real, fake)
+    for total, outcome, player in zip(descended, outcomes, "dg", strict=True):
+        names = {"class_loss_d", "class_loss_g", "code_loss_d", "code_loss_g", "pulling_away"} & set(outcome)
+        assert names or (model, player) == ("ebgan", "d")
+        assert all(outcome[name].abs() > 0 for name in names)
+        loss = outcome[f"loss_{player}"].item()
+        assert total == pytest.approx(loss + sum(outcome[name].item() for name in names), rel=1e-5)
+
+
+@pytest.mark.parametrize("model,weight", [(model, weight) for model in WEIGHTS for weight in WEIGHTS[model]])
+def test_terms_are_in_proportion_to_their_weights(model, weight):
+    def terms(factor):
+        """G's, from the same fakes; the other weights are 0."""
+        others = [f"model.{other}=0" for other in WEIGHTS[model] if other != weight]
+        module = built(f"model={model}", f"model.{weight}={factor}", *others)
+        torch.manual_seed(0)
+        _, fake = batch(module)
+        return sum(module.generator_terms(fake, module.assess(fake)).values()).item()
+
+    one = terms(1)
+    assert abs(one) > 1e-3
+    assert terms(3) == pytest.approx(3 * one, rel=1e-5)
+    assert terms(0) == 0
 
 
 # Energies

@@ -19,7 +19,7 @@ def pulling_away(codes: Tensor) -> Tensor:
 
 
 class EBGAN(GAN):
-    """EBGAN-PT (Zhao et al. 2016, arXiv:1609.03126): D is an autoencoder, and its logit minus the error, an energy.
+    """EBGAN-PT (Zhao et al. 2017, arXiv:1609.03126): D is an autoencoder, and its logit minus the error, an energy.
 
     Played with loss=energy_margin and network=autoencoder.
 

@@ -8,7 +8,7 @@ def pixels(maps: Tensor) -> Tensor:
 
 
 class SelfAttention(nn.Module):
-    """Self-attention over the positions of a map (Zhang et al. 2018, SAGAN, arXiv:1805.08318, equations 1 to 3).
+    """Self-attention over the positions of a map (Zhang et al. 2019, SAGAN, arXiv:1805.08318, equations 1 to 3).
 
     x -> x + gamma v(sum_i beta_ji h(x_i)) with beta_ji = softmax over i of f(x_i) . g(x_j), all maps 1x1
     convolutions. f and g have C / 8 channels; h has C / 2 as in the authors' code (the text says C / 8).

@@ -14,7 +14,7 @@ SLOPE = 0.2  # of LeakyReLU
 class AutoencoderDiscriminator(nn.Module):
     """A discriminator whose energy is the error of an autoencoder.
 
-    EBGAN (Zhao et al. 2016, arXiv:1609.03126, equation 4) and BEGAN (Berthelot et al. 2017, arXiv:1703.10717, equation
+    EBGAN (Zhao et al. 2017, arXiv:1609.03126, equation 4) and BEGAN (Berthelot et al. 2017, arXiv:1703.10717, equation
     1): real images, which it has learned to reproduce, have low energy. Images (N, C, H, W) -> minus the energy (N,):
     like a logit, higher for more real, but never above 0. The energy is the mean over pixels of |x - AE(x)|^power.
 

@@ -44,14 +44,15 @@ class MaxoutGenerator(MLPGenerator):
 
     @torch.no_grad()
     def fit_to_data(self, images: Tensor) -> None:
-        """Start from the mean image: output biases such that sigmoid(bias) is each pixel's mean in [0, 1].
+        """Start from the mean image: output biases that are squashed to each pixel's mean.
 
         The authors' code does so; started from gray noise instead, the generator never catches up with D.
         """
         total = sum(part.double().sum(0) for part in images.split(1000))  # not all in float64 at once
         means = total.flatten() / len(images) / 255
         output: Any = self.layers[OUTPUT_LAYER]
-        output.bias.copy_(torch.logit(means.clamp(1e-7, 1 - 1e-7)))
+        steepness = 2 if isinstance(self.layers[OUTPUT_LAYER + 1], nn.Tanh) else 1  # tanh(v) = 2 sigmoid(2 v) - 1
+        output.bias.copy_(torch.logit(means.clamp(1e-7, 1 - 1e-7)) / steepness)
 
 
 class MaxoutDiscriminator(HeadedDiscriminator):

@@ -14,8 +14,7 @@ class MinibatchStd(nn.Module):
 
     Features (N, F) -> (N, F + 1): the standard deviation of each feature over a group of samples (dividing by their
     number), averaged over the features, is one more feature of every sample in the group. Groups are `group`
-    neighbours, so that real images joined with fakes stay among themselves. The samples of a group are no longer
-    independent of each other.
+    neighbours, whose samples are no longer independent of each other.
     """
 
     def __init__(self, group: PositiveInt = 4) -> None:
@@ -32,7 +31,7 @@ class MinibatchStd(nn.Module):
 
 
 def pack(images: Tensor, count: int) -> Tensor:
-    """Packing (Lin et al. 2017, PacGAN, arXiv:1712.04086): D judges `count` different images at once.
+    """Packing (Lin et al. 2018, PacGAN, arXiv:1712.04086): D judges `count` different images at once.
 
     (N, C, H, W) -> (N / count, count * C, H, W): neighbours become the channels of one pack, each image in one only.
     """
