@@ -107,6 +107,7 @@ def activations(network):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("experiment", SHAPED)
 def test_activations_are_the_described_ones(experiment):
     module = built(f"experiment={experiment}")

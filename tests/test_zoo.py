@@ -234,6 +234,7 @@ def test_players_descend_their_loss_and_all_their_terms(model, monkeypatch):
         assert total == pytest.approx(loss + sum(outcome[name].item() for name in names), rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model,weight", [(model, weight) for model in WEIGHTS for weight in WEIGHTS[model]])
 def test_terms_are_in_proportion_to_their_weights(model, weight):
     def terms(factor):
