@@ -133,7 +133,10 @@ GAMES = {  # what makes a model that model
     "began": AUTOENCODER
     | {"loss": "BEGAN", "loss.gamma": 0.5, "loss.rate": 0.001}
     | {"scheduler": ("StepLR", {"step_size": 100_000, "gamma": 0.5})},
-    "sagan": RESNETS | HINGE | {"generator_spectral_norm": True, "attention": True},
+    "sagan": RESNETS
+    | HINGE
+    | {"_target_": "ProjectionGAN", "norms": ("conditional", "none"), "generator_spectral_norm": True}
+    | {"attention": True},
 }
 IN_RECIPES = {"generator_optimizer", "discriminator_optimizer", "latent_dim", "noise", "n_critic", "weight_clip"}
 

@@ -165,8 +165,8 @@ def test_conditional_batch_norm_with_equal_classes_is_batch_norm(training):
     conditional, plain = ConditionalBatchNorm(4, CLASSES).train(training), nn.BatchNorm2d(4).train(training)
     gain, bias = torch.randn(2, 4, 1)
     with torch.no_grad():
-        conditional.gain.weight.copy_(gain.expand(-1, CLASSES))
-        conditional.bias.weight.copy_(bias.expand(-1, CLASSES))
+        conditional.gain.copy_(gain.T.expand(CLASSES, -1))
+        conditional.bias.copy_(bias.T.expand(CLASSES, -1))
         plain.weight.copy_(gain[:, 0])
         plain.bias.copy_(bias[:, 0])
     maps = 3 * torch.randn(6, 4, 5, 5) + 1
@@ -176,12 +176,12 @@ def test_conditional_batch_norm_with_equal_classes_is_batch_norm(training):
 
 def test_each_class_has_its_own_gain_and_bias():
     norm = ConditionalBatchNorm(2, CLASSES).eval()  # running mean 0 and variance 1: maps stay but for epsilon
-    nn.init.normal_(norm.gain.weight)
-    nn.init.normal_(norm.bias.weight)
+    nn.init.normal_(norm.gain)
+    nn.init.normal_(norm.bias)
     maps = torch.randn(CLASSES, 2, 4, 4)
     result = norm(maps, torch.eye(CLASSES))
     for label in range(CLASSES):
-        gain, bias = norm.gain.weight[:, label], norm.bias.weight[:, label]
+        gain, bias = norm.gain[label], norm.bias[label]
         expected = maps[label] / math.sqrt(1 + 1e-5) * gain[:, None, None] + bias[:, None, None]
         torch.testing.assert_close(result[label], expected, rtol=1e-5, atol=1e-6)
 
@@ -194,8 +194,8 @@ def test_with_conditional_norm_the_label_speaks_through_gains_and_biases_alone()
     assert torch.allclose(same[0], same[1], atol=1e-6)  # all classes start with gain 1 and bias 0
     for module in generator.modules():
         if isinstance(module, ConditionalBatchNorm):
-            nn.init.normal_(module.gain.weight, 1.0, 0.5)
-            nn.init.normal_(module.bias.weight, 0.0, 0.5)
+            nn.init.normal_(module.gain, 1.0, 0.5)
+            nn.init.normal_(module.bias, 0.0, 0.5)
     images = generator(latent)
     assert all(not torch.allclose(a, b, atol=1e-3) for a, b in itertools.combinations(images, 2))
 

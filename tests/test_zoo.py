@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch.nn.utils.parametrize import is_parametrized
 
 from gan_lightning import commands
 from gan_lightning.build import build_module, load_module
@@ -15,9 +16,10 @@ from gan_lightning.errors import UserError
 from gan_lightning.losses import BEGAN
 from gan_lightning.models.energy import pulling_away
 from gan_lightning.models.gan import Sample, Verdict
+from gan_lightning.networks.resnet import ConditionalBatchNorm
 from tests.helpers import built, run
 
-CONDITIONAL = ("cgan", "acgan", "projection")
+CONDITIONAL = ("cgan", "acgan", "projection", "sagan")
 
 
 def batch(module, count=20):
@@ -66,7 +68,7 @@ def test_unasked_each_class_is_drawn_as_often(model):
     assert built("model=dcgan").labels(30) is None
 
 
-@pytest.mark.parametrize("model", ["cgan", "projection"])
+@pytest.mark.parametrize("model", ["cgan", "projection", "sagan"])
 def test_the_critic_judges_an_image_by_its_label(model):
     module = built(f"model={model}").eval()
     real, _ = batch(module)
@@ -343,11 +345,18 @@ def test_spectral_norm_bounds_every_layer_and_rests_in_eval_mode(player):
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
 
 
+def test_spectral_norm_divides_layers_and_spares_the_gains_of_norms():
+    module = built("model=sagan")
+    layers = [m for m in module.generator.modules() if isinstance(m, (torch.nn.Linear, torch.nn.Conv2d))]
+    norms = [m for m in module.generator.modules() if isinstance(m, ConditionalBatchNorm)]
+    assert layers and all(is_parametrized(layer) for layer in layers)
+    assert norms and not any(is_parametrized(norm) for norm in norms)
+    assert is_parametrized(module.discriminator.embedding)
+
+
 def test_spectral_norm_of_zero_weights_is_refused():
     with pytest.raises(UserError, match="R3GANDiscriminator's start at zero; .* or model.spectral_norm=false"):
         built("network=r3gan", "model.spectral_norm=true")
-    with pytest.raises(UserError, match="type network=resnet network.generator.norm=batch"):
-        built("model=projection", "model.generator_spectral_norm=true")  # a conditional norm's biases
 
 
 def test_clipping_weights_that_are_divided_by_their_norm_is_refused():

@@ -123,6 +123,6 @@ def normalise_spectrally(network: nn.Module, option: str) -> None:
         if not layer.weight.any():
             raise UserError(
                 f"{option}=true divides weight matrices by their norms, and some of {type(network).__name__}'s start "
-                f"at zero; type network=resnet network.generator.norm=batch, or {option}=false"
+                f"at zero; type network=resnet, or {option}=false"
             )
         spectral_norm(layer)

@@ -2,6 +2,7 @@ import math
 from itertools import pairwise
 from typing import Literal
 
+import torch
 import torch.nn.functional as F
 from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor, nn
@@ -54,20 +55,18 @@ class ConditionalBatchNorm(nn.Module):
     """Batch norm with gains and biases of each class's own (de Vries et al. 2017, arXiv:1707.00683).
 
     As in Miyato & Koyama 2018 (arXiv:1802.05637), both are a linear function of the one-hot label. Every class
-    starts with gains 1 and biases 0: plain batch norm.
+    starts with gains 1 and biases 0: plain batch norm. Like any norm's they are no weights for spectral norm.
     """
 
     def __init__(self, channels: int, num_classes: int) -> None:
         super().__init__()
         self.norm = nn.BatchNorm2d(channels, affine=False)
-        self.gain = nn.Linear(num_classes, channels, bias=False)
-        self.bias = nn.Linear(num_classes, channels, bias=False)
-        nn.init.ones_(self.gain.weight)
-        nn.init.zeros_(self.bias.weight)
+        self.gain = nn.Parameter(torch.ones(num_classes, channels))
+        self.bias = nn.Parameter(torch.zeros(num_classes, channels))
 
     def forward(self, maps: Tensor, label: Tensor) -> Tensor:
         """Maps (N, C, H, W) and one-hot labels (N, num_classes) -> maps."""
-        return self.norm(maps) * self.gain(label)[..., None, None] + self.bias(label)[..., None, None]
+        return self.norm(maps) * (label @ self.gain)[..., None, None] + (label @ self.bias)[..., None, None]
 
 
 def make_norm(kind: GeneratorNorm, channels: int, num_classes: int) -> nn.Module:
