@@ -22,16 +22,18 @@ class SweepSummary(Callback):
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Read the jobs' status files."""
-        from gan_lightning.report.comparison import compare
+        from gan_lightning.report.comparison import compare, distinct
         from gan_lightning.runs import RunFolder  # brings torch, which composing a configuration does without
 
         folder = Path(config.hydra.sweep.dir)
         jobs = {job: words for job, words in self.words.items() if RunFolder(job).status_file.is_file()}
         log.info("\nsweep in %s", folder)
         statuses = {job: RunFolder(job).status() for job in jobs}
+        titles = distinct(jobs) if len(jobs) > 1 else {}
         for job, status in statuses.items():
+            name = f"{job.name} ({titles[job]})" if job in titles else job.name
             steps = f"{status.get('generator_steps', 0):,} generator steps"
-            log.info("  %-11s %s  %s", status["state"], job.name, status.get("error") or steps)
+            log.info("  %-11s %s  %s", status["state"], name, status.get("error") or steps)
         if jobs:
             for file in compare(jobs, folder):
                 log.info("  %-11s %s", "comparison", file)

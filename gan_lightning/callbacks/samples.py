@@ -47,8 +47,8 @@ class Samples(Callback):
         """Draw the noise, and real images to compare with; a resumed run keeps the grids it still stands for."""
         self.folder = RunFolder(Path(trainer.default_root_dir))
         self.columns = module.columns()
-        rows = math.ceil(self.images / (self.columns or 1))
-        self.inputs = module.inputs(rows * (self.columns or 1), self.seed)
+        columns = self.columns or 1
+        self.inputs = module.inputs(math.ceil(self.images / columns) * columns, self.seed)
         data: ImageData = trainer.datamodule  # type: ignore[attr-defined]
         save_png(grid(data.training.images[: self.images]), self.folder.samples / "real.png")
         for stale in self.folder.grids():
