@@ -50,7 +50,7 @@ def both(optimizer):
 SLOW, NO_MOMENTUM = adam(1e-4, 0.5, 0.9), adam(2e-4, 0.0, 0.9)
 
 RECIPES = {  # batch, noise, latent, n_critic, clip; the players' optimizers: rate, momentum or betas
-    "gan": (100, "normal", 100, 1, None, ("SGD", 0.1, 0.5), ("SGD", 0.05, 0.5)),
+    "gan": (100, "unit_uniform", 100, 1, None, ("SGD", 0.1, 0.5), ("SGD", 0.05, 0.5)),
     "lsgan": (64, "uniform", 100, 1, None, *both(adam(2e-4))),
     "dcgan": (128, "uniform", 100, 1, None, *both(adam(2e-4))),
     "wgan": (64, "normal", 100, 5, 0.01, *both(("RMSprop", 5e-5, None))),
@@ -64,7 +64,7 @@ RECIPES = {  # batch, noise, latent, n_critic, clip; the players' optimizers: ra
     "r1gan": (64, "normal", 256, 1, None, *both(("RMSprop", 1e-4, None))),
     "r3gan": (64, "normal", 64, 1, None, *both(NO_MOMENTUM)),
     "pacgan": (64, "uniform", 100, 1, None, *both(adam(2e-4))),
-    "cgan": (100, "normal", 100, 1, None, ("SGD", 0.1, 0.5), ("SGD", 0.05, 0.5)),
+    "cgan": (100, "unit_uniform", 100, 1, None, ("SGD", 0.1, 0.5), ("SGD", 0.05, 0.5)),
     "acgan": (100, "normal", 100, 1, None, *both(adam(2e-4))),
     "projection": (64, "normal", 128, 5, None, *both(NO_MOMENTUM)),
     "infogan": (128, "uniform", 62, 1, None, adam(1e-3), adam(2e-4)),
@@ -209,7 +209,7 @@ MISTAKES = {
     "seed=-1": r"seed=-1 is not allowed: it should be greater than or equal to 0",
     "trainer.max_epochs=0": r"trainer.max_epochs=0 is not allowed: it should be greater than 0, or it should be -1",
     "max_images=0": r"max_images=0 is not allowed: it should be greater than 0",
-    "model.noise=gaussian": r"model.noise=gaussian is not allowed: it should be 'normal' or 'uniform'",
+    "model.noise=gaussian": r"model.noise=gaussian is not allowed: it should be 'normal', 'uniform' or 'unit_uniform'",
     "network.generator.norm=bacth": r"it should be 'none', 'batch', 'layer' or 'instance'",
     "precision=fp8": r"precision=fp8 is not allowed: it should be 'auto', 'bf16' or 32",
     "model.ema_half_life=-5": r"model.ema_half_life=-5 is not allowed: it should be greater than 0",

@@ -291,6 +291,8 @@ def test_noise_priors():
     uniform = built("model.noise=uniform").sample_latent(4000)
     assert -1 <= uniform.min() < -0.999 and 0.999 < uniform.max() <= 1
     assert uniform.var().item() == pytest.approx(1 / 3, abs=0.01)
+    wide = built("model.noise=unit_uniform").sample_latent(4000)
+    assert 1.73 < wide.abs().max() <= math.sqrt(3) and wide.var().item() == pytest.approx(1, abs=0.01)
 
 
 def test_sampling_changes_nothing_and_does_not_depend_on_the_batch():

@@ -1,4 +1,5 @@
 import copy
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple
@@ -32,6 +33,8 @@ from gan_lightning.networks.statistics import pack
 from gan_lightning.penalties import Penalty
 
 Weights = Literal["ema", "raw"]
+
+Noise = Literal["normal", "uniform", "unit_uniform"]
 
 CompileMode = Literal["default", "reduce-overhead", "max-autotune"]
 
@@ -115,7 +118,7 @@ class GAN(LightningModule):
         discriminator_optimizer: makes D's.
         scheduler: makes a learning-rate schedule for each optimizer, stepped after each generator step.
         latent_dim: size of z.
-        noise: z ~ N(0, 1) or U(-1, 1), per coordinate.
+        noise: each coordinate of z ~ N(0, 1), U(-1, 1), or, of variance 1, too, U(-sqrt 3, sqrt 3).
         n_critic: discriminator steps for each generator step ("k" in Algorithm 1).
         share_fakes: G's step reuses the images D's step just judged, which saves one pass through G.
         generator_batch: images of G's step, in multiples of D's.
@@ -149,7 +152,7 @@ class GAN(LightningModule):
         discriminator_optimizer: Callable[..., Optimizer],
         scheduler: Callable[[Optimizer], LRScheduler] | None = None,
         latent_dim: PositiveInt = 100,
-        noise: Literal["normal", "uniform"] = "normal",
+        noise: Noise = "normal",
         n_critic: PositiveInt = 1,
         share_fakes: bool = False,
         generator_batch: PositiveInt = 1,
@@ -406,7 +409,8 @@ class GAN(LightningModule):
         if self.noise == "normal":
             latent = torch.randn(count, self.latent_dim, generator=random, device=device)
         else:
-            latent = torch.rand(count, self.latent_dim, generator=random, device=device) * 2 - 1
+            reach = 1 if self.noise == "uniform" else math.sqrt(3)
+            latent = (torch.rand(count, self.latent_dim, generator=random, device=device) * 2 - 1) * reach
         return latent.to(self.device)
 
     def sample(self, latent: Tensor, weights: Weights = "ema") -> Tensor:
