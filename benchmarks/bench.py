@@ -237,7 +237,7 @@ def memory() -> Row:
 
 
 def evaluation() -> Row:
-    """Seconds of scoring 10,000 samples of a DCGAN, and of what has to be done but once for a data set."""
+    """Seconds of drawing 10,000 samples of a DCGAN and of scoring them, once the real images are measured."""
     with tempfile.TemporaryDirectory() as folder:
         run = play(folder, "model=dcgan", "max_generator_steps=1")
         module, _ = load_module(str(run.path))
@@ -296,7 +296,7 @@ ROWS: dict[str, Callable[[], Row]] = {
 
 
 def measure(rows: dict[str, Callable[[], Row]], names: list[str], machine: Row, file: Path) -> None:
-    """Measure the rows named, or all; print each, and keep what is known so far."""
+    """Measure the rows named, or all; print each, and write what is known so far."""
     unknown = set(names) - set(rows)
     if unknown:
         sys.exit(f"{', '.join(sorted(unknown))}: no such row; allowed: {', '.join(rows)}")

@@ -59,7 +59,8 @@ def build_module(cfg: DictConfig, image_shape: ImageShape, num_classes: int) -> 
         image_shape=image_shape,
         code_size=code_size,
     )
-    check_batch(module.discriminator, module.packed, cfg.data.batch_size)
+    processes = cfg.trainer.devices if isinstance(cfg.trainer.devices, int) else 1
+    check_batch(module.discriminator, module.packed, cfg.data.batch_size, max(1, processes))
     try:
         module.configure_optimizers()
     except (TypeError, ValueError) as error:

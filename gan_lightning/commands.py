@@ -61,7 +61,7 @@ def resume(words: list[str]) -> None:
     if checkpoint.resolve() != folder.last:
         raise UserError(f"{run} is not the run's last checkpoint, and going on from it would undo later ones")
     cfg = changed(folder.config(), [word for word in words if not word.startswith("run=")])
-    refuse_spent_budget(cfg, checkpoint, run)
+    refuse_to_go_on_in_vain(cfg, checkpoint, run)
     file = logging.FileHandler(folder.path / "train.log", delay=True)
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logging.getLogger().addHandler(file)
@@ -103,11 +103,23 @@ def compose_or_explain(*overrides: str) -> DictConfig:
         raise explain(error) from error
 
 
-def refuse_spent_budget(cfg: DictConfig, checkpoint: Path, run: str) -> None:
+def refuse_to_go_on_in_vain(cfg: DictConfig, checkpoint: Path, run: str) -> None:
     """Say so when a run has nothing left to do, instead of doing nothing."""
     from gan_lightning.runs import read_checkpoint
 
     content = read_checkpoint(checkpoint)
+    rates = [group["lr"] for optimizer in content["optimizer_states"] for group in optimizer["param_groups"]]
+    if not any(rates):
+        raise UserError(
+            f"{run} has followed its schedule down to a learning rate of 0: more steps would change nothing; start a "
+            "new run with a longer schedule (max_generator_steps= in the best recipes, or model.scheduler.total_iters=)"
+        )
+    refuse_spent_budget(cfg, content, run)
+    refuse_spent_time(cfg.trainer.max_time, content["callbacks"].get("Timer"), run)
+
+
+def refuse_spent_budget(cfg: DictConfig, content: dict[str, Any], run: str) -> None:
+    """The same for passes, images and steps, which the checkpoint has counted."""
     done = {
         "trainer.max_epochs": content["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"],
         "max_images": content["counters"]["images_seen"],
@@ -124,11 +136,10 @@ def refuse_spent_budget(cfg: DictConfig, checkpoint: Path, run: str) -> None:
                 f"{run} has spent its budget: {key}={limit:,}, and {done[key]:,} are done; "
                 f"type resume run={run} {key}={2 * done[key]} to go on"
             )
-    refuse_spent_time(cfg.trainer.max_time, content["callbacks"].get("Timer"), run)
 
 
 def refuse_spent_time(limit: str | None, timer: dict[str, Any] | None, run: str) -> None:
-    """The same for the time that Lightning's Timer has counted, over all sessions."""
+    """And for the time that Lightning's Timer has counted, over all sessions."""
     if limit is None or timer is None:
         return
     from gan_lightning.train import in_seconds

@@ -70,7 +70,8 @@ def train(
         trainer = Trainer(**options, callbacks=callbacks, logger=loggers, default_root_dir=folder.path)
         announce(cfg, folder, trainer)
         trainer.fit(module, datamodule=data, ckpt_path=checkpoint)
-    conclude(cfg, folder, loggers)
+    rates = [group["lr"] for optimizer in trainer.optimizers for group in optimizer.param_groups]
+    conclude(cfg, folder, loggers, learns=any(rates))
     return folder.status()["state"]
 
 
@@ -182,8 +183,8 @@ def announce(cfg: DictConfig, folder: RunFolder, trainer: Trainer) -> None:
 
 
 @rank_zero_only
-def conclude(cfg: DictConfig, folder: RunFolder, loggers: list[Logger]) -> None:
-    """Draw the curves and name everything the run has left."""
+def conclude(cfg: DictConfig, folder: RunFolder, loggers: list[Logger], learns: bool) -> None:
+    """Draw the curves and name everything the run has left; it goes on only if a learning rate is above 0."""
     plot_metrics(folder.metrics, folder.plot)
     plot_scores(folder.scores(), folder.scores_plot)
     status = folder.status()
@@ -207,7 +208,8 @@ def conclude(cfg: DictConfig, folder: RunFolder, loggers: list[Logger]) -> None:
     rows = {what: readable(file) for what, file in files.items() if file is not None and file.exists()}
     rows["more samples"] = f"python -m gan_lightning sample run={run} n=100 out=grid.png"
     rows["every score"] = f"python -m gan_lightning evaluate run={run}"
-    rows["train longer"] = f"python -m gan_lightning resume run={run} {longer(cfg)}"
+    if learns:
+        rows["train longer"] = " ".join(["python -m gan_lightning resume", f"run={run}", *longer(cfg, status)])
     for logger in loggers:
         if isinstance(logger, GuardedWandbLogger) and logger.sync_command:
             rows["W&B upload"] = logger.sync_command
@@ -215,14 +217,18 @@ def conclude(cfg: DictConfig, folder: RunFolder, loggers: list[Logger]) -> None:
         log.info("  %-13s %s", what, where)
 
 
-def longer(cfg: DictConfig) -> str:
-    """The words that raise a run's budget."""
-    if cfg.trainer.max_time is not None:
+def longer(cfg: DictConfig, status: dict[str, Any]) -> list[str]:
+    """The words that double the budgets a run has spent; none for a run that was stopped before."""
+    if status["state"] != "finished":
+        return []
+    done = {"max_images": status["images_seen"], "max_generator_steps": status["generator_steps"]}
+    counted = [f"{key}={2 * cfg[key]}" for key in done if cfg[key] and done[key] >= cfg[key]]
+    if counted:
+        return counted
+    if cfg.trainer.max_time is not None and status["seconds"] >= in_seconds(cfg.trainer.max_time):
         minutes, seconds = divmod(2 * in_seconds(cfg.trainer.max_time), 60)
-        return f"trainer.max_time=00:{minutes // 60:02}:{minutes % 60:02}:{seconds:02}"
-    budgets = {key: OmegaConf.select(cfg, key) for key in ("max_images", "max_generator_steps", "trainer.max_epochs")}
-    key, limit = next(((key, limit) for key, limit in budgets.items() if limit), ("trainer.max_epochs", DEFAULT_EPOCHS))
-    return f"{key}={2 * limit}"
+        return [f"trainer.max_time=00:{minutes // 60:02}:{minutes % 60:02}:{seconds:02}"]
+    return [f"trainer.max_epochs={2 * (cfg.trainer.max_epochs or DEFAULT_EPOCHS)}"]
 
 
 def in_seconds(max_time: str) -> int:

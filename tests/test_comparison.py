@@ -20,12 +20,12 @@ def test_a_sweep_is_compared_in_a_table_and_a_picture(tmp_path):
         jobs[run(tmp_path / loss, *words).path] = ["network=mlp", f"loss={loss}"]
     broken = tmp_path / "broken"
     broken.mkdir()
-    (broken / "status.json").write_text('{"state": "failed", "error": "it broke"}')
+    (broken / "status.json").write_text('{"state": "failed", "error": "it broke\\n  in | two"}')
     table, picture = compare(jobs | {broken: ["network=mlp", "loss=x"]}, tmp_path)
     heading, _, minimax, hinge, failed = table.read_text().splitlines()
     assert heading.startswith("| | state | generator steps | minutes | frechet |")
     assert minimax.startswith("| `loss=minimax` | finished | 2 |") and " | - | " not in minimax
     assert hinge.startswith("| `loss=hinge` | finished | 2 |") and "| - | - | - | - | [hinge](hinge) |" in hinge
-    assert "| `loss=x` | failed: it broke | 0 |" in failed
+    assert r"| `loss=x` | failed: it broke in \| two | 0 |" in failed
     assert Image.open(picture).size[0] > Image.open(picture).size[1]  # two grids beside each other, none for `broken`
     assert compare({broken: ["loss=x"]}, tmp_path) == [table]

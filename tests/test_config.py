@@ -63,7 +63,7 @@ RECIPES = {  # batch, noise, latent, n_critic, clip; the players' optimizers: ra
     "ragan": (64, "normal", 100, 1, None, *both(adam(2e-4))),
     "r1gan": (64, "normal", 256, 1, None, *both(("RMSprop", 1e-4, None))),
     "r3gan": (64, "normal", 64, 1, None, *both(NO_MOMENTUM)),
-    "pacgan": (64, "uniform", 100, 1, None, *both(adam(2e-4))),
+    "pacgan": (128, "uniform", 100, 1, None, *both(adam(2e-4))),
     "cgan": (100, "unit_uniform", 100, 1, None, ("SGD", 0.1, 0.5), ("SGD", 0.05, 0.5)),
     "acgan": (100, "normal", 100, 1, None, *both(adam(2e-4))),
     "projection": (64, "normal", 128, 5, None, *both(NO_MOMENTUM)),
@@ -271,10 +271,23 @@ def test_budgets_replace_the_default_number_of_epochs():
     assert trainer_options(compose("max_images=10", "trainer.max_epochs=3"))["max_epochs"] == 3
 
 
-def test_the_advice_to_train_longer_doubles_the_budget_in_force():
-    assert longer(compose()) == "trainer.max_epochs=40"
-    assert longer(compose("max_images=50")) == "max_images=100"
-    assert longer(compose("trainer.max_time=01:00:02:30")) == "trainer.max_time=00:48:05:00"
+FAR = {"state": "finished", "images_seen": 50, "generator_steps": 7, "seconds": 86_550.1}  # a day, 2 minutes, 30 s
+
+
+@pytest.mark.parametrize(
+    "budgets,words",
+    [
+        ([], ["trainer.max_epochs=40"]),
+        (["trainer.max_epochs=3", "trainer.max_time=09:00:00:00"], ["trainer.max_epochs=6"]),
+        (["max_images=50"], ["max_images=100"]),
+        (["max_images=50", "trainer.max_time=01:00:02:30"], ["max_images=100"]),
+        (["max_images=60", "max_generator_steps=7"], ["max_generator_steps=14"]),
+        (["max_images=60", "trainer.max_time=01:00:02:30"], ["trainer.max_time=00:48:05:00"]),
+    ],
+)
+def test_the_advice_to_train_longer_doubles_the_budget_that_is_spent(budgets, words):
+    assert longer(compose(*budgets), FAR) == words
+    assert longer(compose(*budgets), FAR | {"state": "interrupted"}) == []
 
 
 def test_several_processes_get_a_strategy_for_two_optimizers():

@@ -203,6 +203,19 @@ def test_a_spent_budget_is_said_not_ignored(finished):
         commands.resume([f"run={finished.path}"])
 
 
+def test_a_schedule_that_has_come_to_zero_is_not_resumed(tmp_path, caplog):
+    caplog.set_level("INFO")
+    falling = "{_target_: torch.optim.lr_scheduler.LinearLR, _partial_: true, start_factor: 1.0, end_factor: 0.0, "
+    words = (*SHORT, f"+model.scheduler={falling}total_iters: 4}}")
+    half = run(tmp_path / "half", *words, "max_generator_steps=2")
+    assert f"resume run={half.path} max_generator_steps=4" in caplog.text
+    caplog.clear()
+    commands.resume([f"run={half.path}", "max_generator_steps=4"])
+    assert "more samples" in caplog.text and "train longer" not in caplog.text
+    with pytest.raises(UserError, match="a learning rate of 0: more steps would change nothing; start a new run with"):
+        commands.resume([f"run={half.path}", "max_generator_steps=8"])
+
+
 @pytest.mark.parametrize(
     "budget,steps", [("max_images=40", 5), ("max_generator_steps=3", 3), ("trainer.max_epochs=1", 4)]
 )

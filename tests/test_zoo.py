@@ -124,7 +124,7 @@ def test_a_step_along_acgans_class_loss_makes_its_fakes_more_certain():
 
 
 def test_a_conditional_game_needs_classes():
-    with pytest.raises(UserError, match=r"ConditionalGAN needs images with at least two classes, and these have 0"):
+    with pytest.raises(UserError, match=r"ConditionalGAN needs .* and these have 0; type model=dcgan \(or"):
         build_module(compose("model=cgan"), (1, 28, 28), num_classes=0)
 
 
@@ -284,6 +284,7 @@ def test_an_energy_games_critic_is_called_as_a_whole():
 def test_pulling_away_is_one_for_one_direction_and_none_for_orthogonal_ones():
     assert pulling_away(torch.ones(4, 3) * torch.tensor([[1.0], [2.0], [3.0], [-1.0]])).item() == pytest.approx(1)
     assert pulling_away(3 * torch.eye(4)).item() == pytest.approx(0, abs=1e-6)
+    assert pulling_away(torch.ones(1, 3)).item() == pytest.approx(0, abs=1e-6)  # nothing to be told from
     half = torch.tensor([[1.0, 0.0], [1.0, 1.0]])
     assert pulling_away(half).item() == pytest.approx(0.5)
 
@@ -392,6 +393,22 @@ def test_batches_that_leave_a_rest_are_refused_before_any_data_is_read():
         built("model=pacgan", "data.batch_size=63")
     with pytest.raises(UserError, match="of 8 needs a batch that 8 divides, not 60 images; type data.batch_size=56"):
         built("model=pacgan", "model.minibatch_std=true", "data.batch_size=60")
+    shared = "groups of 2 in each of 3 processes needs a batch that 6 divides, not 64 images; type data.batch_size=60"
+    with pytest.raises(UserError, match=shared):
+        built("model=pacgan", "trainer.devices=3", "data.batch_size=64")
+
+
+def test_minibatch_std_leaves_what_the_critic_says_of_features_alone():
+    plain, wider = (built("network=resnet", f"model.minibatch_std={word}").discriminator for word in ("false", "true"))
+    wider.blocks.load_state_dict(plain.blocks.state_dict())
+    head = wider.head[1]
+    assert head.in_features == plain.head.in_features + 1
+    with torch.no_grad():
+        head.weight[:, -1] = 0
+        images = torch.rand(8, 1, 28, 28)
+        torch.testing.assert_close(wider(images), plain(images))
+    with pytest.raises(UserError, match="AutoencoderDiscriminator has no head.*; type model.minibatch_std=false"):
+        built("model=began", "model.minibatch_std=true")
 
 
 def test_minibatch_std_shows_the_critic_a_collapse():

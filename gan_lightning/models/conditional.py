@@ -29,7 +29,8 @@ class ConditionalGAN(GAN):
         if num_classes < 2:
             raise UserError(
                 f"{cls.__name__} needs images with at least two classes, and these have {num_classes}; type "
-                "model=dcgan, or sort the pictures of data=image_folder into a folder for each class"
+                "model=dcgan (or an experiment= that tells G no class), or sort the pictures of data=image_folder into "
+                "a folder for each class"
             )
         return num_classes
 

@@ -10,12 +10,12 @@ from gan_lightning.networks.heads import Energies
 def pulling_away(codes: Tensor) -> Tensor:
     """EBGAN's pulling-away term (arXiv:1609.03126, equation 5): mean squared cosine between different samples' codes.
 
-    Codes (N, F) -> a scalar in [0, 1]: 1 when all point one way, 0 when they are orthogonal.
+    Codes (N, F) -> a scalar in [0, 1]: 1 when all point one way, 0 when they are orthogonal or one is alone.
     """
     directions = codes / codes.norm(dim=1, keepdim=True).clamp_min(1e-12)
     count = len(codes)
     cosines = directions @ directions.T
-    return (cosines.square().sum() - cosines.diagonal().square().sum()) / (count * (count - 1))
+    return (cosines.square().sum() - cosines.diagonal().square().sum()) / max(1, count * (count - 1))
 
 
 class EBGAN(GAN):

@@ -36,7 +36,8 @@ Weights = Literal["ema", "raw"]
 
 Noise = Literal["normal", "uniform", "unit_uniform"]
 
-CompileMode = Literal["default", "reduce-overhead", "max-autotune"]
+# Not the modes with CUDA graphs: what one network gave would be overwritten when the other is called.
+CompileMode = Literal["default", "max-autotune-no-cudagraphs"]
 
 DRAWN_TOGETHER = 250  # images; larger parts gain no speed
 

@@ -71,10 +71,11 @@ def check_pack(pack: int, code_size: int, penalties: Sequence[Penalty]) -> None:
         )
 
 
-def check_batch(discriminator: nn.Module, pack: int, batch_size: int) -> None:
-    """Refuse batches that cannot be divided into packs and into groups of them, before any data is read."""
-    groups = [module.group for module in discriminator.modules() if isinstance(module, MinibatchStd)]
-    check_multiple("judging groups", pack * math.prod(groups), batch_size)
+def check_batch(discriminator: nn.Module, pack: int, batch_size: int, processes: int = 1) -> None:
+    """Refuse batches whose share in each process is not of whole packs and groups of them, before any data is read."""
+    together = pack * math.prod(module.group for module in discriminator.modules() if isinstance(module, MinibatchStd))
+    shares = f" in each of {processes} processes" if processes > 1 else ""
+    check_multiple(f"judging groups of {together}{shares}", together * processes, batch_size)
 
 
 def check_generator_batch(generator_batch: int, share_fakes: bool, loss: Loss) -> None:
@@ -91,7 +92,7 @@ def check_augment(augment: nn.Module | None, loss: Loss) -> None:
     if isinstance(augment, AdaptiveAugment) and loss.undecided is None:
         raise UserError(
             f"augment=ada asks whether D takes real images for real, which no logit of {type(loss).__name__} says; "
-            "type loss=non_saturating (or another that is not relativistic), or augment=diffaugment"
+            "type augment=diffaugment, or a loss whose logits do, such as loss=non_saturating"
         )
 
 

@@ -41,7 +41,7 @@ class Projection(nn.Module):
     def __init__(self, discriminator: nn.Module, num_classes: int) -> None:
         super().__init__()
         self.discriminator: Any = discriminator
-        self.embedding = nn.Linear(num_classes, width_of_features(discriminator), bias=False)
+        self.embedding = nn.Linear(num_classes, head_of(discriminator).in_features, bias=False)
 
     def forward(self, images: Tensor, code: Tensor) -> Tensor:
         """Images (N, C, H, W) and one-hot labels (N, K) -> logits (N,)."""
@@ -55,13 +55,13 @@ class SecondAnswer(nn.Module):
     Args:
         discriminator: with `features` and `head`.
         outputs: numbers of the second answer.
-        hidden: units of a layer of its own with batch norm and LeakyReLU 0.1, as InfoGAN has; None for none.
+        hidden: units of a layer of its own with batch norm and LeakyReLU 0.1, as in InfoGAN's paper; None for none.
     """
 
     def __init__(self, discriminator: nn.Module, outputs: int, hidden: int | None = None) -> None:
         super().__init__()
         self.discriminator: Any = discriminator
-        inputs = width_of_features(discriminator)
+        inputs = head_of(discriminator).in_features
         layers: list[nn.Module] = []
         if hidden is not None:
             layers += [nn.Linear(inputs, hidden), nn.BatchNorm1d(hidden), nn.LeakyReLU(0.1)]
@@ -86,18 +86,16 @@ class Energies(nn.Module):
         return -self.discriminator.energy(images, codes), codes
 
 
-def width_of_features(discriminator: nn.Module) -> int:
-    """F, the inputs of the critic's head.
+def head_of(discriminator: nn.Module, cure: str = "network=dcgan, or another") -> nn.Linear:
+    """The linear map from the critic's features to its logit.
 
     Raises:
-        UserError: when it has none.
+        UserError: when it has none; it says `cure`.
     """
     head = getattr(discriminator, "head", None)
     if head is None:
-        raise UserError(
-            f"{type(discriminator).__name__} has no head that this game could add to; type network=dcgan, or another"
-        )
-    return head.in_features
+        raise UserError(f"{type(discriminator).__name__} has no head that this game could add to; type {cure}")
+    return head
 
 
 def carrier(discriminator: nn.Module) -> Any:
@@ -108,7 +106,13 @@ def carrier(discriminator: nn.Module) -> Any:
 def show_variety(discriminator: nn.Module) -> None:
     """Give the head one more feature: how much those of neighbouring samples vary (`MinibatchStd`)."""
     inner = carrier(discriminator)
-    inner.head = nn.Sequential(MinibatchStd(), nn.Linear(width_of_features(inner) + 1, 1))
+    head = head_of(inner, cure="model.minibatch_std=false")
+    wider = nn.Linear(head.in_features + 1, 1, bias=head.bias is not None)
+    with torch.no_grad():
+        wider.weight[:, :-1] = head.weight
+        if head.bias is not None:
+            wider.bias.copy_(head.bias)
+    inner.head = nn.Sequential(MinibatchStd(), wider)
 
 
 def normalise_spectrally(network: nn.Module, option: str) -> None:

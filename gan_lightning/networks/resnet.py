@@ -133,7 +133,7 @@ class DownBlock(nn.Module):
 
 
 class ResNetGenerator(nn.Module):
-    """Residual generator of SNGAN (Miyato et al. 2018, arXiv:1802.05957, tables 3 to 5).
+    """Residual generator of SNGAN (Miyato et al. 2018, arXiv:1802.05957, tables 4 to 6).
 
     Latent (N, latent_dim + num_classes) -> images (N, C, H, W): a linear layer to the smallest map, one up-sampling
     residual block for each doubling, norm, ReLU, a 3x3 convolution, tanh.
@@ -142,7 +142,7 @@ class ResNetGenerator(nn.Module):
         image_shape: channels, height, width.
         latent_dim: size of z.
         num_classes: size of the one-hot label behind z; 0 for none.
-        width: channels at the image's resolution, doubled at each lower one (the paper: 64 for 64 pixels).
+        width: channels at the image's resolution, doubled at each lower one (the paper: 64 for 48 pixels).
         norm: of the blocks. `conditional` is batch norm with gains and biases of each class's own: the label then
             speaks through them alone, and the first linear layer reads z without it. The norm before the output
             is plain batch norm, as in the authors' code.
@@ -197,7 +197,7 @@ def check_norm(norm: GeneratorNorm, num_classes: int) -> None:
 
 
 class ResNetDiscriminator(HeadedDiscriminator):
-    """Residual discriminator of SNGAN (Miyato et al. 2018, arXiv:1802.05957, tables 3 to 5).
+    """Residual discriminator of SNGAN (Miyato et al. 2018, arXiv:1802.05957, tables 4 to 6).
 
     Images (N, C, H, W) -> logits (N,): one down-sampling residual block for each halving, one more block at the
     smallest resolution, ReLU, the sum over all pixels, a linear head. The paper normalises its weights spectrally,
@@ -205,7 +205,7 @@ class ResNetDiscriminator(HeadedDiscriminator):
 
     Args:
         image_shape: channels, height, width.
-        width: channels of the first block, doubled in each following one (the paper: 64 for 64 pixels).
+        width: channels of the first block, doubled in each following one (the paper: 64 for 48 pixels).
         norm: of the blocks; none in the paper.
         attention: a self-attention block where maps have 14 or 16 pixels (SAGAN, arXiv:1805.08318).
     """

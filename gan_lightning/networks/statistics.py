@@ -23,7 +23,7 @@ class MinibatchStd(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, F) -> (N, F + 1); N must be a multiple of `group`."""
-        check_multiple("minibatch standard deviation over groups", self.group, len(features))
+        check_multiple(f"minibatch standard deviation over groups of {self.group}", self.group, len(features))
         groups = features.float().unflatten(0, (-1, self.group))
         deviation = (groups.var(1, correction=0) + EPSILON).sqrt().mean(1)
         column = deviation.repeat_interleave(self.group).unsqueeze(1)
@@ -35,7 +35,7 @@ def pack(images: Tensor, count: int) -> Tensor:
 
     (N, C, H, W) -> (N / count, count * C, H, W): neighbours become the channels of one pack, each image in one only.
     """
-    check_multiple("packing", count, len(images))
+    check_multiple(f"packing by {count}", count, len(images))
     return images.unflatten(0, (-1, count)).flatten(1, 2)
 
 
@@ -43,6 +43,6 @@ def check_multiple(what: str, count: int, samples: int) -> None:
     """Refuse batches that cannot be divided into groups of `count`."""
     if samples % count:
         raise UserError(
-            f"{what} of {count} needs a batch that {count} divides, not {samples} images; "
+            f"{what} needs a batch that {count} divides, not {samples} images; "
             f"type data.batch_size={max(samples // count, 1) * count}"
         )

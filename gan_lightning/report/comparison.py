@@ -47,7 +47,7 @@ def rows(titles: Mapping[Path, str]) -> list[str]:
         status = run.status()
         cells = [
             f"`{title}`",
-            status["state"] + (f": {error}" if (error := status.get("error")) else ""),
+            status["state"] + (f": {in_a_cell(error)}" if (error := status.get("error")) else ""),
             f"{status.get('generator_steps', 0):,}",
             f"{status.get('seconds', 0) / 60:.1f}",
             *last_scores(run),
@@ -55,6 +55,11 @@ def rows(titles: Mapping[Path, str]) -> list[str]:
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
+
+
+def in_a_cell(text: str) -> str:
+    """Text on one line, which no bar divides."""
+    return " ".join(text.split()).replace("|", "\\|")
 
 
 def last_scores(run: RunFolder) -> list[str]:
