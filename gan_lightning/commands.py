@@ -179,7 +179,8 @@ def sample(words: list[str]) -> None:
     images = module.draw(given["n"], given["seed"], given["weights"], labels)
     out.parent.mkdir(parents=True, exist_ok=True)
     WRITERS[out.suffix](images, labels, out)
-    print(f"{given['n']} samples of {checkpoint} ({given['weights']} weights, seed {given['seed']}) in {out}")
+    weights = given["weights"] if module.ema_generator is not None else "raw"
+    print(f"{given['n']} samples of {checkpoint} ({weights} weights, seed {given['seed']}) in {out}")
 
 
 def labels_to_draw(module: Any, given: dict[str, Any]) -> Any:
