@@ -395,3 +395,10 @@ def test_samples_as_a_grid_and_as_files(tmp_path, finished):
     assert len(list((tmp_path / "files").glob("*.png"))) == 5
     with pytest.raises(UserError, match=r"type out=FILE.png \(a grid\), out=FILE.npz \(an array\) or out=FOLDER"):
         commands.sample([f"run={finished.path}", "out=samples.jpg"])
+
+
+def test_samples_say_whose_weights_drew_them(tmp_path, finished, capsys):
+    plain = run(tmp_path / "run", *SHORT, "max_generator_steps=1", "model.ema_half_life=null")
+    for folder, weights in ((finished, "ema"), (plain, "raw")):
+        commands.sample([f"run={folder.path}", "n=1", f"out={tmp_path / 'x.npz'}"])
+        assert f"1 samples of {folder.last} ({weights} weights, seed 0) in" in capsys.readouterr().out
