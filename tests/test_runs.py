@@ -399,6 +399,6 @@ def test_samples_as_a_grid_and_as_files(tmp_path, finished):
 
 def test_samples_say_whose_weights_drew_them(tmp_path, finished, capsys):
     plain = run(tmp_path / "run", *SHORT, "max_generator_steps=1", "model.ema_half_life=null")
-    for folder, weights in ((finished, "ema"), (plain, "raw")):
+    for folder, whose in ((finished, "ema"), (plain, "raw")):
         commands.sample([f"run={folder.path}", "n=1", f"out={tmp_path / 'x.npz'}"])
-        assert f"1 samples of {folder.last} ({weights} weights, seed 0) in" in capsys.readouterr().out
+        assert f"1 samples of {folder.last} ({whose} weights, seed 0) in" in capsys.readouterr().out
