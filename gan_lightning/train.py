@@ -225,10 +225,11 @@ def longer(cfg: DictConfig, status: dict[str, Any]) -> list[str]:
     counted = [f"{key}={2 * cfg[key]}" for key in done if cfg[key] and done[key] >= cfg[key]]
     if counted:
         return counted
-    if cfg.trainer.max_time is not None and status["seconds"] >= in_seconds(cfg.trainer.max_time):
-        minutes, seconds = divmod(2 * in_seconds(cfg.trainer.max_time), 60)
+    limit, epochs = cfg.trainer.max_time, cfg.trainer.max_epochs
+    if limit is not None and (epochs is None or status["seconds"] >= in_seconds(limit)):
+        minutes, seconds = divmod(2 * in_seconds(limit), 60)
         return [f"trainer.max_time=00:{minutes // 60:02}:{minutes % 60:02}:{seconds:02}"]
-    return [f"trainer.max_epochs={2 * (cfg.trainer.max_epochs or DEFAULT_EPOCHS)}"]
+    return [f"trainer.max_epochs={2 * (epochs or DEFAULT_EPOCHS)}"]
 
 
 def in_seconds(max_time: str) -> int:

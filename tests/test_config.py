@@ -279,6 +279,7 @@ FAR = {"state": "finished", "images_seen": 50, "generator_steps": 7, "seconds": 
     [
         ([], ["trainer.max_epochs=40"]),
         (["trainer.max_epochs=3", "trainer.max_time=09:00:00:00"], ["trainer.max_epochs=6"]),
+        (["trainer.max_epochs=3", "trainer.max_time=01:00:02:30"], ["trainer.max_time=00:48:05:00"]),
         (["max_images=50"], ["max_images=100"]),
         (["max_images=50", "trainer.max_time=01:00:02:30"], ["max_images=100"]),
         (["max_images=60", "max_generator_steps=7"], ["max_generator_steps=14"]),
