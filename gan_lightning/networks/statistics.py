@@ -35,7 +35,7 @@ def pack(images: Tensor, count: int) -> Tensor:
 
     (N, C, H, W) -> (N / count, count * C, H, W): neighbours become the channels of one pack, each image in one only.
     """
-    check_multiple(f"packing by {count}", count, len(images))
+    check_multiple(f"packing of {count}", count, len(images))
     return images.unflatten(0, (-1, count)).flatten(1, 2)
 
 
