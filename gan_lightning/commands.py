@@ -179,7 +179,7 @@ def sample(words: list[str]) -> None:
     images = module.draw(given["n"], given["seed"], given["weights"], labels)
     out.parent.mkdir(parents=True, exist_ok=True)
     WRITERS[out.suffix](images, labels, out)
-    weights = given["weights"] if module.ema_generator is not None else "raw"
+    weights = given["weights"] if given["weights"] in module.kept_weights else "raw"
     print(f"{given['n']} samples of {checkpoint} ({weights} weights, seed {given['seed']}) in {out}")
 
 

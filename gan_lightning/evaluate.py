@@ -42,12 +42,11 @@ class Source:
 
 def of_module(module: GAN, seed: int) -> list[Source]:
     """A trained generator's averaged weights, when it keeps them, and its raw ones."""
-    kept: list[Weights] = ["ema", "raw"] if module.ema_generator is not None else ["raw"]
 
     def source(name: Weights) -> Source:
         return Source(name, lambda count: (module.draw(count, seed, name), module.labels(count)))
 
-    return [source(name) for name in kept]
+    return [source(name) for name in module.kept_weights]
 
 
 def of_images(images: Tensor, labels: Tensor | None) -> list[Source]:

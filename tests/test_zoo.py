@@ -124,7 +124,8 @@ def test_a_step_along_acgans_class_loss_makes_its_fakes_more_certain():
 
 
 def test_a_conditional_game_needs_classes():
-    with pytest.raises(UserError, match=r"ConditionalGAN needs .* and these have 0; type model=dcgan \(or"):
+    refusal = r"ConditionalGAN needs images with at least two classes, and these have 0; type model=dcgan \(or"
+    with pytest.raises(UserError, match=refusal):
         build_module(compose("model=cgan"), (1, 28, 28), num_classes=0)
 
 
@@ -358,6 +359,8 @@ def test_spectral_norm_divides_layers_and_spares_the_gains_of_norms():
 def test_spectral_norm_of_zero_weights_is_refused():
     with pytest.raises(UserError, match="R3GANDiscriminator's start at zero; .* or model.spectral_norm=false"):
         built("network=r3gan", "model.spectral_norm=true")
+    with pytest.raises(UserError, match="type network=resnet, or model.generator_spectral_norm=false"):
+        built("network=r3gan", "model.generator_spectral_norm=true")
 
 
 def test_clipping_weights_that_are_divided_by_their_norm_is_refused():

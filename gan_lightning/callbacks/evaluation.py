@@ -96,7 +96,7 @@ class Evaluation(Callback):
             logger.log_metrics(row | place, step=module.generator_steps)
         facts = {"during_training": True, "generator_steps": module.generator_steps,
                  "images_seen": module.images_seen, "seed": self.seed}  # fmt: skip
-        columns = {"ema" if module.ema_generator is not None else "raw": scores, "real": self.floor}
+        columns = {module.kept_weights[0]: scores, "real": self.floor}
         RunFolder(Path(trainer.default_root_dir)).add_scores(facts | self.yardstick.describe(columns))
         value = scores[self.score]
         is_best = self.best is None or (value < self.best if self.lower_is_better else value > self.best)

@@ -132,9 +132,9 @@ class GAN(LightningModule):
         generator_spectral_norm: divide G's, too.
         pack: images that D judges at once, side by side as channels (PacGAN).
         minibatch_std: show D how much the features of neighbouring samples vary.
-        compile: have torch.compile write the networks anew, in one of its modes ("default", "reduce-overhead",
-            "max-autotune"); None leaves them. The first steps then take a minute. A discriminator with a gradient
-            penalty stays as it is: compiled networks have no second derivative.
+        compile: have torch.compile write the networks anew, in one of its modes ("default",
+            "max-autotune-no-cudagraphs"); None leaves them. The first steps then take a minute. A discriminator with
+            a gradient penalty stays as it is: compiled networks have no second derivative.
     """
 
     label_planes = 0
@@ -413,6 +413,11 @@ class GAN(LightningModule):
             reach = 1 if self.noise == "uniform" else math.sqrt(3)
             latent = (torch.rand(count, self.latent_dim, generator=random, device=device) * 2 - 1) * reach
         return latent.to(self.device)
+
+    @property
+    def kept_weights(self) -> list[Weights]:
+        """Whose samples there are, the best first: the average's, if one is kept, and the raw ones."""
+        return ["raw"] if self.ema_generator is None else ["ema", "raw"]
 
     def sample(self, latent: Tensor, weights: Weights = "ema") -> Tensor:
         """Images in [-1, 1] of latent vectors, by the averaged generator (if one is kept) or the raw one."""

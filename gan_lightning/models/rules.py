@@ -71,7 +71,7 @@ def check_pack(pack: int, code_size: int, penalties: Sequence[Penalty]) -> None:
         )
 
 
-def check_batch(discriminator: nn.Module, pack: int, batch_size: int, processes: int = 1) -> None:
+def check_batch(discriminator: nn.Module, pack: int, batch_size: int, processes: int) -> None:
     """Refuse batches whose share in each process is not of whole packs and groups of them, before any data is read."""
     together = pack * math.prod(module.group for module in discriminator.modules() if isinstance(module, MinibatchStd))
     shares = f" in each of {processes} processes" if processes > 1 else ""

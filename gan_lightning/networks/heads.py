@@ -107,11 +107,10 @@ def show_variety(discriminator: nn.Module) -> None:
     """Give the head one more feature: how much those of neighbouring samples vary (`MinibatchStd`)."""
     inner = carrier(discriminator)
     head = head_of(inner, cure="model.minibatch_std=false")
-    wider = nn.Linear(head.in_features + 1, 1, bias=head.bias is not None)
+    wider = nn.Linear(head.in_features + 1, 1)
     with torch.no_grad():
         wider.weight[:, :-1] = head.weight
-        if head.bias is not None:
-            wider.bias.copy_(head.bias)
+        wider.bias.copy_(head.bias)
     inner.head = nn.Sequential(MinibatchStd(), wider)
 
 
