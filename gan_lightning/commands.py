@@ -126,10 +126,6 @@ def refuse_spent_budget(cfg: DictConfig, content: dict[str, Any], run: str) -> N
         "max_generator_steps": content["counters"]["generator_steps"],
     }
     limits = {key: OmegaConf.select(cfg, key) for key in done}
-    if not any(limits.values()) and cfg.trainer.max_time is None:
-        from gan_lightning.train import DEFAULT_EPOCHS
-
-        limits["trainer.max_epochs"] = DEFAULT_EPOCHS
     for key, limit in limits.items():
         if limit is not None and 0 < limit <= done[key]:
             raise UserError(

@@ -26,6 +26,7 @@ ROOT: dict[str, Any] = {
     "precision": Precision,
     "max_images": PositiveInt | None,
     "max_generator_steps": PositiveInt | None,
+    "default_generator_steps": PositiveInt,
     **dict.fromkeys(("trainer", "model", "data", "network", "loss", "penalty", "augment", "logger", "callbacks"), dict),
 }
 """Every top-level key and its type."""

@@ -24,7 +24,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from gan_lightning import __version__
 from gan_lightning.build import build, build_data, build_module
-from gan_lightning.callbacks import Bar, Budget, GracefulStop, Lines, Metrics, Status
+from gan_lightning.callbacks import Bar, Budget, Forecast, GracefulStop, Lines, Metrics, Status
 from gan_lightning.config import check
 from gan_lightning.errors import UserError
 from gan_lightning.loggers import CSVLogger, GuardedWandbLogger
@@ -34,7 +34,6 @@ from gan_lightning.runs import RunFolder
 
 log = logging.getLogger(__name__)
 
-DEFAULT_EPOCHS = 20
 DDP = ("ddp", "ddp_spawn", "ddp_fork", "ddp_notebook")  # must find unused parameters: a loss touches one player's
 
 
@@ -57,6 +56,7 @@ def train(
         UserError: for all that the user can put right; nearly always before any data is read.
     """
     check(cfg)
+    settle_budget(cfg)
     quieten_lightning()
     seed_everything(cfg.seed, workers=True, verbose=False)
     data = build_data(cfg)
@@ -75,13 +75,22 @@ def train(
     return folder.status()["state"]
 
 
+def settle_budget(cfg: DictConfig) -> None:
+    """Give a run without any budget the generator steps that its model's file says are worth waiting for."""
+    given = (cfg.max_images, cfg.max_generator_steps, *map(cfg.trainer.get, ("max_epochs", "max_time", "max_steps")))
+    if all(budget is None for budget in given):
+        cfg.max_generator_steps = cfg.default_generator_steps
+
+
 def build_callbacks(cfg: DictConfig) -> list[Callback]:
     """The configured ones, and those no run goes without."""
     configured: list[Callback] = [build(node) for node in cfg.callbacks.values() if node]
     metrics = next((callback for callback in configured if isinstance(callback, Metrics)), Metrics())
-    progress = Bar(metrics) if sys.stdout.isatty() else Lines(metrics)
     budget = Budget(cfg.max_images, cfg.max_generator_steps)
-    return [*configured, *([] if metrics in configured else [metrics]), progress, budget, GracefulStop(), Status()]
+    forecast = Forecast(budget)
+    progress = Bar(metrics, forecast) if sys.stdout.isatty() else Lines(metrics, forecast)
+    always = [budget, forecast, progress, GracefulStop(), Status()]
+    return [*configured, *([] if metrics in configured else [metrics]), *always]
 
 
 def trainer_options(cfg: DictConfig) -> dict[str, Any]:
@@ -99,8 +108,7 @@ def trainer_options(cfg: DictConfig) -> dict[str, Any]:
             "type trainer.max_time=00:00:05:00 for five minutes"
         )
     if options["max_epochs"] is None:
-        other_budget = cfg.max_images or cfg.max_generator_steps or options["max_time"]
-        options["max_epochs"] = -1 if other_budget else DEFAULT_EPOCHS
+        options["max_epochs"] = -1  # another budget ends the run
     if options["strategy"] == "auto" and options["devices"] != 1:
         options["strategy"] = "ddp"
     if options["strategy"] in DDP:
@@ -229,7 +237,7 @@ def longer(cfg: DictConfig, status: dict[str, Any]) -> list[str]:
     if limit is not None and (epochs is None or status["seconds"] >= in_seconds(limit)):
         minutes, seconds = divmod(2 * in_seconds(limit), 60)
         return [f"trainer.max_time=00:{minutes // 60:02}:{minutes % 60:02}:{seconds:02}"]
-    return [f"trainer.max_epochs={2 * (epochs or DEFAULT_EPOCHS)}"]
+    return [f"trainer.max_epochs={2 * epochs}"] if epochs else []
 
 
 def in_seconds(max_time: str) -> int:

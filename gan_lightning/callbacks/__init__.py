@@ -4,9 +4,20 @@ from gan_lightning import torchvision_ops  # noqa: F401  (before pytorch_lightni
 from gan_lightning.callbacks.checkpoints import Checkpoints
 from gan_lightning.callbacks.evaluation import Evaluation
 from gan_lightning.callbacks.metrics import Metrics
-from gan_lightning.callbacks.progress import Bar, Lines
+from gan_lightning.callbacks.progress import Bar, Forecast, Lines
 from gan_lightning.callbacks.samples import Samples
 from gan_lightning.callbacks.status import Status
 from gan_lightning.callbacks.stopping import Budget, GracefulStop
 
-__all__ = ["Bar", "Budget", "Checkpoints", "Evaluation", "GracefulStop", "Lines", "Metrics", "Samples", "Status"]
+__all__ = [
+    "Bar",
+    "Budget",
+    "Checkpoints",
+    "Evaluation",
+    "Forecast",
+    "GracefulStop",
+    "Lines",
+    "Metrics",
+    "Samples",
+    "Status",
+]

@@ -7,11 +7,13 @@ from pytorch_lightning.callbacks import TQDMProgressBar
 from pytorch_lightning.utilities import rank_zero_only
 
 from gan_lightning.callbacks.metrics import Metrics
+from gan_lightning.callbacks.stopping import Budget
 from gan_lightning.models import GAN
 
 log = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_LINES = 15
+SECONDS_BEFORE_FORECAST = 8  # the first steps are slower than those to come
 
 SHOWN = {
     "loss_d": ("loss D", "{:.2f}"),
@@ -28,16 +30,60 @@ def shown(metrics: Metrics) -> dict[str, str]:
     return {label: text.format(row[name]) for name, (label, text) in SHOWN.items() if name in row}
 
 
+def in_words(seconds: float) -> str:
+    """A length of time as a person says it: 40 s, 4 min, 1 h 20 min."""
+    if seconds < 90:
+        return f"{round(seconds)} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+class Forecast(Callback):
+    """How long the run will still take on this machine, by how fast its budget has been spent; says so once.
+
+    Args:
+        budget: The run's budget.
+    """
+
+    def __init__(self, budget: Budget) -> None:
+        self.budget = budget
+        self.left: str | None = None  # in words, None until it can be told
+        self.started: tuple[float, float] | None = None  # clock and share spent
+
+    def on_train_batch_start(self, trainer: Trainer, module: GAN, *unused: Any) -> None:  # type: ignore[override]
+        """Start the clock at the first batch."""
+        if self.started is None:
+            self.started = time.monotonic(), self.budget.share_spent(trainer, module)
+
+    def on_train_batch_end(self, trainer: Trainer, module: GAN, *unused: Any) -> None:  # type: ignore[override]
+        """Estimate anew, now that another batch is done."""
+        assert self.started is not None
+        clock, share = self.started
+        seconds, spent = time.monotonic() - clock, self.budget.share_spent(trainer, module)
+        if seconds < SECONDS_BEFORE_FORECAST or spent <= share:
+            return
+        first, self.left = self.left is None, in_words((1 - spent) * seconds / (spent - share))
+        if first:
+            self.announce()
+
+    @rank_zero_only
+    def announce(self) -> None:
+        """Say what the run will take, and how to change it."""
+        log.info("this run ends in about %s on this machine; Ctrl-C ends it earlier, with everything saved", self.left)
+
+
 class Bar(TQDMProgressBar):
     """A progress bar for a terminal; it shows the rows of `Metrics`."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, forecast: Forecast) -> None:
         super().__init__(refresh_rate=10)
         self.metrics = metrics
+        self.forecast = forecast
 
     def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
         """What stands behind the bar."""
-        return shown(self.metrics)
+        left = {"left": self.forecast.left} if self.forecast.left else {}
+        return shown(self.metrics) | left
 
     def on_train_epoch_start(self, trainer: Trainer, *unused: Any) -> None:
         """Count epochs from one, as status.json does."""
@@ -48,8 +94,9 @@ class Bar(TQDMProgressBar):
 class Lines(Callback):
     """Lines for a file or a notebook, where a bar would write thousands; they show the rows of `Metrics`."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, forecast: Forecast) -> None:
         self.metrics = metrics
+        self.forecast = forecast
         self.last = 0.0
 
     @rank_zero_only
@@ -59,4 +106,5 @@ class Lines(Callback):
         if self.metrics.latest and now - self.last > SECONDS_BETWEEN_LINES:
             self.last = now
             numbers = "  ".join(f"{label} {text}" for label, text in shown(self.metrics).items())
-            log.info("epoch %d  step %s  %s", trainer.current_epoch + 1, f"{module.generator_steps:,}", numbers)
+            left = f"  {self.forecast.left} left" if self.forecast.left else ""
+            log.info("epoch %d  step %s  %s%s", trainer.current_epoch + 1, f"{module.generator_steps:,}", numbers, left)

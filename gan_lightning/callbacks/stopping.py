@@ -6,7 +6,9 @@ from types import FrameType
 from typing import Any
 
 from pytorch_lightning import Callback, Trainer
+from pytorch_lightning.callbacks import Timer
 
+from gan_lightning.data import ImageData
 from gan_lightning.models import GAN
 
 log = logging.getLogger(__name__)
@@ -15,22 +17,52 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Budget(Callback):
-    """Stop after so many real images or generator steps, whichever comes first."""
+    """What the run may spend, in images, generator steps, epochs or time: ends it, and tells the module how far it is.
 
-    def __init__(self, max_images: int | None, max_generator_steps: int | None) -> None:
+    Epochs and time are Lightning's own limits, which it enforces itself; here they count towards the share spent.
+
+    Args:
+        max_images: Real images after which training stops; None for no such limit.
+        max_generator_steps: Generator steps after which training stops; None for no such limit.
+    """
+
+    def __init__(self, max_images: int | None = None, max_generator_steps: int | None = None) -> None:
         self.max_images = max_images
         self.max_generator_steps = max_generator_steps
 
-    def spent(self, module: GAN) -> bool:
-        """Whether either limit is reached."""
-        return (self.max_images is not None and module.images_seen >= self.max_images) or (
-            self.max_generator_steps is not None and module.generator_steps >= self.max_generator_steps
-        )
+    def share_spent(self, trainer: Trainer, module: GAN) -> float:
+        """From 0 to 1: how much of the budget is spent, by the limit that will be reached first."""
+        shares = [0.0]
+        if self.max_images is not None:
+            shares.append(module.images_seen / self.max_images)
+        if self.max_generator_steps is not None:
+            shares.append(module.generator_steps / self.max_generator_steps)
+        if trainer.max_epochs is not None and trainer.max_epochs > 0:
+            data: ImageData = trainer.datamodule  # type: ignore[attr-defined]
+            images_per_epoch = trainer.num_training_batches * data.batch_size
+            shares.append(module.images_seen / (trainer.max_epochs * images_per_epoch))
+        shares += [share_of_time(timer) for timer in trainer.callbacks if isinstance(timer, Timer)]  # type: ignore[attr-defined]
+        return min(1.0, max(shares))
+
+    def on_train_batch_start(self, trainer: Trainer, module: GAN, *unused: Any) -> None:  # type: ignore[override]
+        """Tell the module, whose learning rates may depend on it; clocks differ, so processes follow the first one's."""
+        share = self.share_spent(trainer, module)
+        module.budget_spent = trainer.strategy.broadcast(share) if trainer.world_size > 1 else share
 
     def on_train_batch_end(self, trainer: Trainer, module: GAN, *unused: Any) -> None:  # type: ignore[override]
         """Ask to stop; the counters are the same in every process."""
-        if self.spent(module):
+        images, steps = self.max_images, self.max_generator_steps
+        if (images is not None and module.images_seen >= images) or (
+            steps is not None and module.generator_steps >= steps
+        ):
             trainer.should_stop = True
+
+
+def share_of_time(timer: Timer) -> float:
+    """How much of `trainer.max_time` is over, all sessions together; 0 without a limit."""
+    remaining = timer.time_remaining()
+    elapsed = timer.time_elapsed()
+    return 0.0 if remaining is None else elapsed / max(elapsed + remaining, 1e-9)
 
 
 class GracefulStop(Callback):

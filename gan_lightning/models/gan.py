@@ -25,6 +25,7 @@ from gan_lightning.models.rules import (
     check_generator_batch,
     check_pack,
     check_penalties,
+    check_rates,
     mixing_layer,
     warn_of_a_free_critic,
 )
@@ -125,6 +126,8 @@ class GAN(LightningModule):
         generator_batch: images of G's step, in multiples of D's.
         generator_first: G steps before D, through the D that has not yet stepped. With `share_fakes` both follow the
             gradients of one and the same moment: simultaneous instead of alternating descent.
+        lr_decay: "linear": both learning rates fall to zero as the run's budget (steps, images, epochs or time) is spent;
+            None: they stay, or follow the scheduler.
         weight_clip: keeps every discriminator parameter in [-weight_clip, weight_clip], or None.
         ema_half_life: half-life of the averaged generator used for samples, in images the generator has learned
             from; None for no average.
@@ -158,6 +161,7 @@ class GAN(LightningModule):
         share_fakes: bool = False,
         generator_batch: PositiveInt = 1,
         generator_first: bool = False,
+        lr_decay: Literal["linear"] | None = None,
         weight_clip: PositiveFloat | None = None,
         ema_half_life: PositiveFloat | None = 10_000,
         spectral_norm: bool = False,
@@ -171,6 +175,7 @@ class GAN(LightningModule):
         check_clip(weight_clip, spectral_norm)
         check_pack(pack, code_size, penalties)
         check_generator_batch(generator_batch, share_fakes, loss)
+        check_rates(lr_decay, scheduler)
         check_augment(augment, loss)
         self.image_shape = image_shape
         self.code_size = code_size
@@ -203,9 +208,11 @@ class GAN(LightningModule):
         self.share_fakes = share_fakes
         self.generator_batch = generator_batch
         self.generator_first = generator_first
+        self.lr_decay = lr_decay
         self.weight_clip = weight_clip
         self.ema_half_life = ema_half_life
         self.compile_mode = compile
+        self.budget_spent = 0.0  # from 0 to 1, kept by `Budget`
         self.generator_steps = 0
         self.images_seen = 0
         self.critic_steps = 0  # since the last generator step
@@ -229,6 +236,19 @@ class GAN(LightningModule):
             self.generator.compile(mode=self.compile_mode)
             if not self.gradient_penalised:
                 self.discriminator.compile(mode=self.compile_mode)
+
+    @property
+    def rate_share(self) -> float:
+        """Learning rates, as a share of the configured ones."""
+        return 1.0 if self.lr_decay is None else 1.0 - self.budget_spent
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Set the learning rates for what is left of the budget."""
+        if self.lr_decay is not None:
+            for index in (GENERATOR, DISCRIMINATOR):
+                optimizer = self.player(index).optimizer
+                for group in optimizer.param_groups:
+                    group["lr"] = self.rate_share * optimizer.defaults["lr"]
 
     # The game
 

@@ -61,7 +61,7 @@ class R3GAN(GAN):
         """Set an optimizer's learning rate and, if it is an Adam, its second beta."""
         first = optimizer.defaults
         for group in optimizer.param_groups:
-            group["lr"] = cosine(first["lr"], self.final_rate * first["lr"], progress)
+            group["lr"] = self.rate_share * cosine(first["lr"], self.final_rate * first["lr"], progress)
             if "betas" in group:
                 beta1, beta2 = first["betas"]
                 group["betas"] = (beta1, cosine(beta2, self.final_beta2, progress))

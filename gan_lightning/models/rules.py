@@ -87,6 +87,15 @@ def check_generator_batch(generator_batch: int, share_fakes: bool, loss: Loss) -
         )
 
 
+def check_rates(lr_decay: str | None, scheduler: object) -> None:
+    """Refuse two schedules of the same learning rates."""
+    if lr_decay is not None and scheduler is not None:
+        raise UserError(
+            f"model.lr_decay={lr_decay} and model.scheduler= both set the learning rates; "
+            "type model.lr_decay=null, or model.scheduler=null"
+        )
+
+
 def check_augment(augment: nn.Module | None, loss: Loss) -> None:
     """Refuse to follow logits that do not say real or fake."""
     if isinstance(augment, AdaptiveAugment) and loss.undecided is None:

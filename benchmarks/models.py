@@ -1,0 +1,105 @@
+"""The models' page: every model as its file has it, on MNIST and Fashion-MNIST, scored on the test images.
+
+    python -m benchmarks.models run OUT [model=dcgan,lsgan] [data=mnist,fashion_mnist] [seed=0,1,2] [jobs=2] [WORD ...]
+    python -m benchmarks.models table OUT
+
+`run` trains and scores what OUT does not hold yet, two jobs of one thread each at a time; interrupted and started again
+it goes on. `experiment=` may stand in the place of `model=` and `data=`; other words (`trainer.max_time=00:00:05:00`)
+are given to every job. `table` prints the tables of all that OUT holds: mean and range over the seeds.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+SHOWN = ("frechet", "precision", "recall", "coverage", "missing_classes", "rarest", "memorised_p")
+GRID = 40  # images in a picture of the page
+
+
+def run(out: Path, words: dict[str, list[str]], others: list[str]) -> None:
+    """Train and score every combination that has no scores yet."""
+    jobs = int(words.pop("jobs", ["2"])[0])
+    combinations = [list(zip(words, values, strict=True)) for values in product(*words.values())]
+    with ThreadPoolExecutor(jobs) as pool:
+        for line in pool.map(lambda combination: train_and_score(out, combination, others, jobs), combinations):
+            print(line, flush=True)
+
+
+def train_and_score(out: Path, combination: list[tuple[str, str]], others: list[str], jobs: int) -> str:
+    """One run in a process of its own, and its scores in another."""
+    folder = out / "-".join(value.replace("/", "_") for _, value in combination)
+    if not (folder / "page.json").is_file():
+        environment = os.environ | {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // jobs))}
+        words = [f"{key}={value}" for key, value in combination]
+        training = ["gan_lightning", *words, *others, "logger=csv", f"hydra.run.dir={folder}"]
+        for command in (training, ["benchmarks.models", "score", str(folder)]):
+            done = subprocess.run([sys.executable, "-m", *command], env=environment, capture_output=True, text=True)
+            if done.returncode:
+                return f"{folder.name}: {(done.stderr or done.stdout).strip().splitlines()[-1]}"
+    return f"{folder.name}: {json.loads((folder / 'page.json').read_text())}"
+
+
+def score(run_folder: str) -> None:
+    """Score the averaged generator of a run; page.json and page.png go into its folder."""
+    from benchmarks.independent import SecondOpinion
+    from gan_lightning.build import build_data, load_module
+    from gan_lightning.images import grid, save_png
+    from gan_lightning.metrics.yardstick import Yardstick
+    from gan_lightning.runs import open_run
+
+    folder, _ = open_run(run_folder)
+    module, _ = load_module(run_folder)
+    yardstick = Yardstick(build_data(folder.config()))
+    samples = module.draw(yardstick.n)
+    measured = yardstick.measure(samples)
+    second = SecondOpinion(yardstick.data, yardstick.real)
+    status = folder.status()
+    page: dict[str, Any] = {name: measured.scores[name] for name in SHOWN if name in measured.scores}
+    if measured.modes is not None:
+        page["rarest"] = measured.modes.shares.min().item()
+    page |= {f"second_{name}": value for name, value in second.scores(samples).items()}
+    page |= {"steps": status["generator_steps"], "minutes": status["seconds"] / 60}
+    columns = module.columns()
+    save_png(grid(module.draw(GRID), columns or 8), folder.path / "page.png")
+    (folder.path / "page.json").write_text(json.dumps(page, indent=1))
+
+
+def table(out: Path) -> None:
+    """Print a table for each data set or experiment: mean and range over the seeds."""
+    runs: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for file in sorted(out.glob("*/page.json")):
+        runs[file.parent.name.rpartition("-")[0]].append(json.loads(file.read_text()))
+    names = [*SHOWN, "second_frechet", "second_coverage", "steps", "minutes"]
+    print(f"| | runs | {' | '.join(names)} |\n|{'---|' * (2 + len(names))}")
+    for name, pages in runs.items():
+        cells = [spread([page[key] for page in pages if key in page]) for key in names]
+        print(f"| `{name}` | {len(pages)} | {' | '.join(cells)} |")
+
+
+def spread(values: list[float]) -> str:
+    """Mean, and smallest to largest where there are several."""
+    if not values:
+        return "-"
+    ends = "" if len(values) == 1 else f" ({min(values):.3g} to {max(values):.3g})"
+    return f"{statistics.mean(values):.3g}{ends}"
+
+
+def main(verb: str, place: str, *rest: str) -> None:
+    """Dispatch."""
+    if verb == "run":
+        ours = ("model", "experiment", "data", "seed", "jobs")
+        chosen = {key: value.split(",") for key, _, value in (w.partition("=") for w in rest) if key in ours}
+        run(Path(place).resolve(), chosen, [word for word in rest if word.partition("=")[0] not in ours])
+    else:
+        {"score": score, "table": lambda out: table(Path(out))}[verb](place)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
