@@ -26,6 +26,12 @@ def sealed_environment(monkeypatch: pytest.MonkeyPatch, cache_folder: Path, tmp_
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """Every test draws the same numbers, alone or after any others."""
+    torch.manual_seed(2)
+
+
 @pytest.fixture
 def float64() -> Iterator[None]:
     """Whatever the test builds, draws and reads is in float64; see `helpers.in_float64`."""
