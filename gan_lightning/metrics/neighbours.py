@@ -1,5 +1,6 @@
 """Scores that ask for nearest neighbours: precision, recall, density, coverage; memorisation."""
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -117,7 +118,7 @@ def memorisation(samples: Tensor, training: Tensor, held_out: Tensor) -> Memoris
     return Memorisation(
         share=excess / (len(samples) * (1 - chance)),
         error=deviation / (len(samples) * (1 - chance)),
-        p_value=0.5 * torch.erfc(torch.tensor(excess / deviation / 2**0.5)).item(),
+        p_value=0.5 * math.erfc(excess / deviation / 2**0.5),
         training=training_index,
         ratio=training_distance / held_distance.clamp(min=1e-12),
     )
