@@ -15,6 +15,7 @@ from pytorch_lightning import Callback, Trainer
 from torch import Tensor, nn
 
 from gan_lightning.data import ImageData
+from gan_lightning.floats import at_least_float32
 from gan_lightning.images import to_float
 from gan_lightning.metrics.distances import frechet_distance
 from gan_lightning.metrics.yardstick import Yardstick
@@ -69,7 +70,7 @@ class BareLoop:
     Args:
         module: whose players are copied.
         batches: real images, float in [-1, 1], for ever.
-        bfloat16: autocast, or everything in float32.
+        bfloat16: autocast, or everything in the type of the module's weights.
         nchw: torch's default layout instead of the module's.
     """
 
@@ -97,7 +98,7 @@ class BareLoop:
                 with torch.set_grad_enabled(due and game.share_fakes):
                     fake = self.generator(game.sample_latent(len(real)))
                 still = fake.detach()
-                real_logits, fake_logits = self.critic(real).float(), self.critic(still).float()
+                real_logits, fake_logits = at_least_float32(self.critic(real)), at_least_float32(self.critic(still))
                 loss = game.loss.discriminator(real=real_logits, fake=fake_logits)
                 for penalty in self.penalties:
                     loss = loss + penalty(self.critic, real, still, real_logits, fake_logits)
@@ -111,8 +112,8 @@ class BareLoop:
                 if not game.share_fakes:
                     fake = self.generator(game.sample_latent(len(real)))
                 with torch.no_grad():
-                    real_logits = self.critic(real).float() if game.loss.relativistic else None
-                loss = game.loss.generator(real=real_logits, fake=self.critic(fake).float())
+                    real_logits = at_least_float32(self.critic(real)) if game.loss.relativistic else None
+                loss = game.loss.generator(real=real_logits, fake=at_least_float32(self.critic(fake)))
             self.optimizer_g.zero_grad()
             loss.backward()
             self.optimizer_g.step()

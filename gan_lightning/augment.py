@@ -10,6 +10,8 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
+from gan_lightning.floats import at_least_float32
+
 Policy = Literal["color", "translation", "cutout"]
 
 BACKGROUND = -1.0  # moves in from outside: black, as around a digit or a garment; the zero of the paper's code is gray
@@ -102,8 +104,8 @@ class DiffAugment(nn.Module):
         self.register_buffer("p", torch.tensor(float(p)))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images (N, C, H, W), augmented in float32."""
-        images = images.float()  # else fakes alone would show the rounding of bfloat16
+        """Images (N, C, H, W), augmented in float32 (float64 as it is)."""
+        images = at_least_float32(images)  # else fakes alone would show the rounding of bfloat16
         augmented = images
         for step in self.steps:
             augmented = step(augmented)

@@ -8,6 +8,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from gan_lightning.floats import at_least_float32
+
 ImageShape = tuple[int, int, int]
 """Channels, height, width."""
 
@@ -15,13 +17,13 @@ RESIZED_TOGETHER = 1000  # images; their floats take little memory
 
 
 def to_float(images: Tensor) -> Tensor:
-    """uint8 0..255 -> float32 [-1, 1]."""
-    return images.float().div_(127.5).sub_(1)
+    """uint8 0..255 -> [-1, 1], in torch's default type: float32, unless somebody has set another."""
+    return images.to(torch.get_default_dtype()).div_(127.5).sub_(1)
 
 
 def to_uint8(images: Tensor) -> Tensor:
     """Float [-1, 1] -> uint8 0..255, rounded; a fixed range, so pictures of different runs compare."""
-    return images.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+    return at_least_float32(images).add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
 
 
 def resize(images: Tensor, size: int) -> Tensor:

@@ -1,8 +1,8 @@
 """Penalties added to the discriminator's loss: `penalty(critic, real, fake, real_logits, fake_logits)` -> scalar.
 
 `critic` maps images (N, C, H, W) to logits (N,), through the augmentation when there is one; `real` and `fake` are
-batches as they were before it, and their logits are those the loss has just used. Gradients are taken in float32, per
-sample, over all pixels and channels.
+batches as they were before it, and their logits are those the loss has just used. Gradients are taken in float32 (in
+float64, if the images are), per sample, over all pixels and channels.
 """
 
 from collections.abc import Callable
@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from pydantic import Field, NonNegativeFloat, NonNegativeInt
 from torch import Tensor, nn
+
+from gan_lightning.floats import at_least_float32
 
 Critic = Callable[[Tensor], Tensor]
 
@@ -23,7 +25,7 @@ def input_gradients(critic: Critic, images: Tensor) -> Tensor:
 
     Summing the logits gives each sample's own gradient as long as the critic treats samples independently.
     """
-    images = images.detach().float().requires_grad_(True)
+    images = at_least_float32(images.detach()).requires_grad_(True)
     with torch.autocast(images.device.type, enabled=False):
         (gradients,) = torch.autograd.grad(critic(images).sum(), images, create_graph=True)
     return gradients
@@ -68,7 +70,7 @@ class WGANGP(Penalty):
 
     def points(self, real: Tensor, fake: Tensor) -> Tensor:
         """Where the gradients are taken: between real and fake images."""
-        return interpolate(real, fake.float())
+        return interpolate(real, at_least_float32(fake))
 
     def price(self, norms: Tensor) -> Tensor:
         """What each norm costs: any other than 1 does."""
@@ -138,7 +140,7 @@ class WGANDiv(Penalty):
 
     def forward(self, critic: Critic, real: Tensor, fake: Tensor, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """K times the mean p-th power of the gradient norms, from their squares: no root, whose slope is infinite."""
-        return self.k * squared_norms(critic, interpolate(real, fake.float())).pow(self.p / 2).mean()
+        return self.k * squared_norms(critic, interpolate(real, at_least_float32(fake))).pow(self.p / 2).mean()
 
 
 class LeCam(Penalty):

@@ -1,5 +1,6 @@
 """Every test runs without network, without the developer's caches and without W&B credentials."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,3 +24,18 @@ def sealed_environment(monkeypatch: pytest.MonkeyPatch, cache_folder: Path, tmp_
     monkeypatch.setenv("WANDB_MODE", "disabled")
     for name in ("GAN_LIGHTNING_DATA", "WANDB_API_KEY", "WANDB_IDENTITY_TOKEN_FILE"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """Every test draws the same numbers, alone or after any others."""
+    torch.manual_seed(2)
+
+
+@pytest.fixture
+def float64() -> Iterator[None]:
+    """Whatever the test builds, draws and reads is in float64; see `helpers.in_float64`."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(before)

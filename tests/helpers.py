@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from omegaconf import DictConfig
 from torch import nn
@@ -22,6 +23,9 @@ ROOT = Path(__file__).parent.parent
 
 TINY = ("data=mnist_5k", "data.batch_size=8", "precision=32", "logger=csv", "callbacks.samples.images=4")
 """A run of seconds on real digits."""
+
+in_float64 = pytest.mark.usefixtures("float64")
+"""For laws that two computations are one: float32 sums differ between processors, and training amplifies that."""
 
 
 def composed(*overrides: str) -> DictConfig:
@@ -55,6 +59,12 @@ def sample(images: torch.Tensor) -> Sample:
 def judged(module: GAN, real: torch.Tensor, fake: torch.Tensor) -> list[torch.Tensor]:
     """The logits of real and fake images, as D's step sees them."""
     return [verdict.logits for verdict in module.judge(sample(real), sample(fake))]
+
+
+def assert_same(got: torch.Tensor, expected: torch.Tensor) -> None:
+    """Two ways to one result, in float64: all that may differ is the order of sums."""
+    assert got.dtype == expected.dtype == torch.float64
+    torch.testing.assert_close(got, expected, rtol=1e-9, atol=1e-9)
 
 
 def run(folder: Path, *overrides: str) -> RunFolder:

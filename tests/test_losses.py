@@ -151,10 +151,10 @@ def test_a_discriminator_of_equal_distributions_settles_where_it_is_undecided(na
     loss = CLOSED_FORMS[name][0]
     slopes = []
     for offset in (-1.5, 0.0, 1.5):  # the hinge is flat within a margin of 1
-        logit = torch.tensor([loss.undecided + offset], requires_grad=True)
+        logit = torch.tensor([loss.undecided + offset], dtype=torch.float64, requires_grad=True)
         loss.discriminator(real=logit, fake=logit).backward()
         slopes.append(logit.grad.item())
-    assert slopes[0] < -0.1 and abs(slopes[1]) < 1e-6 and slopes[2] > 0.1
+    assert slopes[0] < -0.1 and abs(slopes[1]) < 1e-12 and slopes[2] > 0.1
 
 
 def test_extreme_logits_stay_finite():
@@ -168,8 +168,8 @@ def test_extreme_logits_stay_finite():
 
 def test_minimax_is_balanced_at_log_4():
     """At equilibrium D says 1/2 everywhere and D's loss is log 4 (arXiv:1406.2661, theorem 1)."""
-    undecided = torch.zeros(4)
-    assert Minimax().discriminator(real=undecided, fake=undecided).item() == pytest.approx(math.log(4), rel=1e-6)
+    undecided = torch.zeros(4, dtype=torch.float64)
+    assert Minimax().discriminator(real=undecided, fake=undecided).item() == pytest.approx(math.log(4), rel=1e-12)
     assert Minimax().score(undecided).tolist() == [0.5] * 4
 
 
@@ -213,9 +213,9 @@ def test_pairs_matter_to_one_and_averages_to_the_other():
 
 def test_constant_logits_make_both_relativistic_losses_one():
     """Where D says one thing of all real images and another of all fakes, averages are pairs, counted twice."""
-    real, fake = torch.full((4,), 0.8), torch.full((4,), -0.5)
+    real, fake = torch.full((4,), 0.8, dtype=torch.float64), torch.full((4,), -0.5, dtype=torch.float64)
     pairing, average = (loss.discriminator(real=real, fake=fake).item() for loss in RELATIVISTIC)
-    assert average == pytest.approx(2 * pairing, rel=1e-6)
+    assert average == pytest.approx(2 * pairing, rel=1e-12)
 
 
 # f-divergences

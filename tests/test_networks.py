@@ -11,7 +11,7 @@ from gan_lightning.networks.dcgan import channels, resolutions
 from gan_lightning.networks.layers import FlattenPixels, StretchedSigmoid, UnflattenPixels
 from gan_lightning.networks.maxout import Maxout
 from gan_lightning.networks.mlp import OUTPUT_LAYER, MLPGenerator
-from tests.helpers import pair
+from tests.helpers import assert_same, in_float64, pair
 
 SHAPES = [(1, 28, 28), (3, 28, 28), (1, 32, 32), (3, 32, 32), (1, 64, 64), (3, 64, 64)]
 
@@ -53,6 +53,7 @@ def test_a_dcgan_generator_may_have_fully_connected_layers_in_front(norm):
 HEADS = sorted(set(options("network")) - {"autoencoder"})  # whose logit is minus an energy
 
 
+@in_float64
 @pytest.mark.parametrize("network", HEADS)
 def test_logits_are_not_squashed(network):
     """No network ends in a sigmoid: scaling the last layer scales the logits."""
@@ -63,7 +64,7 @@ def test_logits_are_not_squashed(network):
     with torch.no_grad():
         for parameter in discriminator.head.parameters():
             parameter.mul_(1000)
-    torch.testing.assert_close(discriminator(images), before * 1000, rtol=1e-3, atol=1e-3)
+    assert_same(discriminator(images), before * 1000)
 
 
 @pytest.mark.parametrize("network", options("network"))
@@ -87,6 +88,7 @@ def test_with_batch_norm_they_are_not(network):
     assert gradients[1:].abs().sum() > 0
 
 
+@in_float64
 @pytest.mark.parametrize("network", HEADS)
 def test_every_discriminator_is_a_linear_head_on_features(network):
     _, discriminator = pair(network, (3, 28, 28))
@@ -96,7 +98,7 @@ def test_every_discriminator_is_a_linear_head_on_features(network):
     assert isinstance(discriminator.head, nn.Linear)
     assert features.shape == (4, discriminator.head.in_features) and discriminator.head.out_features == 1
     logits = features @ discriminator.head.weight[0] + discriminator.head.bias
-    torch.testing.assert_close(discriminator(images), logits, rtol=1e-4, atol=1e-6)
+    assert_same(discriminator(images), logits)
 
 
 @pytest.mark.parametrize("network", options("network"))
@@ -160,9 +162,10 @@ def test_dcgan_draws_the_initial_weights_asked_for(init, weight_std, norm_mean):
     assert (conv.bias == 0).all() == (init != "normal_all")  # whose biases stay as torch draws them
 
 
+@in_float64
 def test_a_stretched_sigmoid_is_twice_the_sigmoid_less_one():
     x = torch.linspace(-20, 20, 101)
-    torch.testing.assert_close(StretchedSigmoid()(x), 2 * torch.sigmoid(x) - 1, rtol=1e-5, atol=2e-7)
+    assert_same(StretchedSigmoid()(x), 2 * torch.sigmoid(x) - 1)
 
 
 def test_the_norm_stands_where_the_mlp_is_told():
@@ -185,13 +188,15 @@ def test_xavier_weights_fill_the_bound_of_their_fans():
         assert layer.weight.mean().item() == pytest.approx(0, abs=6 * bound / math.sqrt(3 * layer.weight.numel()))
 
 
+@in_float64
 def test_maxout_is_the_largest_of_its_pieces():
     layer = Maxout(3, units=2, pieces=4)
     x = torch.randn(5, 3)
     pieces = (x @ layer.linear.weight.T + layer.linear.bias).view(5, 2, 4)
-    torch.testing.assert_close(layer(x), pieces.max(2).values)
+    assert_same(layer(x), pieces.max(2).values)
 
 
+@in_float64
 @pytest.mark.parametrize("output", ["sigmoid", "tanh"])
 def test_the_2014_generator_starts_at_the_mean_image(output):
     cfg = compose("network=maxout_mlp", f"network.generator.output={output}").network
@@ -200,8 +205,8 @@ def test_the_2014_generator_starts_at_the_mean_image(output):
     generator.fit_to_data(images)
     with torch.no_grad():
         generator.layers[OUTPUT_LAYER].weight.zero_()  # only the output bias speaks
-    expected = images.float().mean(0) / 127.5 - 1
-    torch.testing.assert_close(generator(torch.zeros(1, 10))[0], expected, rtol=1e-4, atol=1e-4)
+    expected = images.double().mean(0) / 127.5 - 1
+    assert_same(generator(torch.zeros(1, 10))[0], expected)
 
 
 def test_parameter_counts():

@@ -30,7 +30,7 @@ from gan_lightning.networks.resnet import (
     widths,
 )
 from gan_lightning.networks.statistics import MinibatchStd, pack
-from tests.helpers import pair
+from tests.helpers import assert_same, in_float64, pair
 
 NETWORKS = ("resnet", "r3gan", "autoencoder")
 SHAPES = [(channels, size, size) for size in (28, 32, 64) for channels in (1, 3)]
@@ -39,7 +39,7 @@ CLASSES = 3
 
 
 def one_hot(*labels):
-    return F.one_hot(torch.tensor(labels), CLASSES).float()
+    return torch.eye(CLASSES)[list(labels)]
 
 
 def parameters(network):
@@ -136,6 +136,7 @@ def test_resnets_parameters_are_counted(channels, width, latent_dim):
     assert parameters(discriminator) == down(channels, w, w) + down(w, w, two) + down(two, two, four) + four + 1
 
 
+@in_float64
 def test_the_skip_paths_commute_with_resampling():
     """1x1 convolutions are put where maps are small: the same function as where the paper puts them."""
     generator, discriminator = ResNetGenerator(DIGITS, 10, 0, width=4), ResNetDiscriminator(DIGITS, width=4)
@@ -144,22 +145,24 @@ def test_the_skip_paths_commute_with_resampling():
         nn.init.zeros_(conv.weight)
     maps = torch.randn(2, 16, 7, 7)
     expected = up.skip(maps.repeat_interleave(2, 2).repeat_interleave(2, 3))
-    torch.testing.assert_close(up(maps, torch.zeros(2, 0)), expected, rtol=1e-5, atol=1e-6)
+    assert_same(up(maps, torch.zeros(2, 0)), expected)
     maps = torch.randn(2, 4, 14, 14)
-    torch.testing.assert_close(down(maps), F.avg_pool2d(down.skip(maps), 2), rtol=1e-5, atol=1e-6)
+    assert_same(down(maps), F.avg_pool2d(down.skip(maps), 2))
 
 
+@in_float64
 def test_features_are_sums_over_pixels():
     """A discriminator that hands the image's own maps on: ReLU and the sum are all that is left."""
     discriminator = ResNetDiscriminator(DIGITS, width=4)
     discriminator.blocks = nn.Identity()
     maps = torch.randn(2, 16, 7, 7)
-    torch.testing.assert_close(discriminator.features(maps), maps.clamp(min=0).sum((2, 3)), rtol=1e-5, atol=1e-6)
+    assert_same(discriminator.features(maps), maps.clamp(min=0).sum((2, 3)))
 
 
 # Conditional batch norm
 
 
+@in_float64
 @pytest.mark.parametrize("training", [True, False])
 def test_conditional_batch_norm_with_equal_classes_is_batch_norm(training):
     conditional, plain = ConditionalBatchNorm(4, CLASSES).train(training), nn.BatchNorm2d(4).train(training)
@@ -171,9 +174,10 @@ def test_conditional_batch_norm_with_equal_classes_is_batch_norm(training):
         plain.bias.copy_(bias[:, 0])
     maps = 3 * torch.randn(6, 4, 5, 5) + 1
     result = conditional(maps, one_hot(0, 1, 2, 2, 1, 0))
-    torch.testing.assert_close(result, plain(maps), rtol=1e-4, atol=1e-5)
+    assert_same(result, plain(maps))
 
 
+@in_float64
 def test_each_class_has_its_own_gain_and_bias():
     norm = ConditionalBatchNorm(2, CLASSES).eval()  # running mean 0 and variance 1: maps stay but for epsilon
     nn.init.normal_(norm.gain)
@@ -183,15 +187,16 @@ def test_each_class_has_its_own_gain_and_bias():
     for label in range(CLASSES):
         gain, bias = norm.gain[label], norm.bias[label]
         expected = maps[label] / math.sqrt(1 + 1e-5) * gain[:, None, None] + bias[:, None, None]
-        torch.testing.assert_close(result[label], expected, rtol=1e-5, atol=1e-6)
+        assert_same(result[label], expected)
 
 
+@in_float64
 def test_with_conditional_norm_the_label_speaks_through_gains_and_biases_alone():
     generator = ResNetGenerator(DIGITS, latent_dim=10, num_classes=CLASSES, width=4, norm="conditional").eval()
     assert generator.project[0].in_features == 10
     latent = torch.cat([torch.randn(1, 10).expand(CLASSES, -1), torch.eye(CLASSES)], 1)
     same = generator(latent)
-    assert torch.allclose(same[0], same[1], atol=1e-6)  # all classes start with gain 1 and bias 0
+    assert_same(same[0], same[1])  # all classes start with gain 1 and bias 0
     for module in generator.modules():
         if isinstance(module, ConditionalBatchNorm):
             nn.init.normal_(module.gain, 1.0, 0.5)
@@ -218,25 +223,28 @@ def test_attention_starts_as_the_identity():
     assert torch.equal(SelfAttention(16)(maps), maps)
 
 
+@in_float64
 def test_attention_weights_are_a_distribution_over_positions():
     weights = SelfAttention(16).weights(torch.randn(2, 16, 5, 4))
     assert weights.shape == (2, 20, 20) and weights.min() >= 0
-    torch.testing.assert_close(weights.sum(2), torch.ones(2, 20))
+    assert_same(weights.sum(2), torch.ones(2, 20))
 
 
+@in_float64
 def test_attention_equals_its_equations():
-    attention = SelfAttention(8).double()
+    attention = SelfAttention(8)
     nn.init.constant_(attention.gamma, 0.7)
-    maps = torch.randn(1, 8, 2, 3, dtype=torch.float64)
+    maps = torch.randn(1, 8, 2, 3)
     x = maps.flatten(2)[0]  # (C, positions)
     f, g, h, v = (layer.weight.flatten(1) for layer in (attention.f, attention.g, attention.h, attention.v))
     assert f.shape == g.shape == (1, 8) and h.shape == (4, 8) and v.shape == (8, 4)
     scores = (f @ x).T @ (g @ x)  # s_ij = f(x_i) . g(x_j)
     beta = scores.exp() / scores.exp().sum(0)
     expected = x + 0.7 * v @ (h @ x @ beta)
-    torch.testing.assert_close(attention(maps).flatten(2)[0], expected)
+    assert_same(attention(maps).flatten(2)[0], expected)
 
 
+@in_float64
 def test_attention_moves_with_its_positions():
     """It knows no geometry: permuted positions in, permuted positions out."""
     attention = SelfAttention(8)
@@ -244,7 +252,7 @@ def test_attention_moves_with_its_positions():
     maps, order = torch.randn(2, 8, 3, 3), torch.randperm(9)
     moved = maps.flatten(2)[:, :, order].unflatten(2, (3, 3))
     expected = attention(maps).flatten(2)[:, :, order].unflatten(2, (3, 3))
-    torch.testing.assert_close(attention(moved), expected, rtol=1e-4, atol=1e-5)
+    assert_same(attention(moved), expected)
 
 
 @pytest.mark.parametrize("image_size,size", [(28, 14), (32, 16), (64, 16)])
@@ -317,18 +325,19 @@ def test_r3gans_parameters_are_counted():
     assert parameters(discriminator) == 3 * w + blocks + between + four * 49 + four + 1
 
 
-@pytest.mark.parametrize("resample", [BilinearUp(), BilinearDown(6)])
-def test_resampling_keeps_constants_and_is_symmetric(resample):
-    resample = resample.double()
-    constant = torch.full((1, 2, 6, 6), 0.37, dtype=torch.float64)
+@in_float64
+@pytest.mark.parametrize("kind", [BilinearUp, lambda: BilinearDown(6)], ids=["up", "down"])
+def test_resampling_keeps_constants_and_is_symmetric(kind):
+    resample = kind()
+    constant = torch.full((1, 2, 6, 6), 0.37)
     result = resample(constant)
-    torch.testing.assert_close(result, torch.full_like(result, 0.37))
-    maps = torch.randn(2, 3, 6, 6, dtype=torch.float64)
+    assert_same(result, torch.full_like(result, 0.37))
+    maps = torch.randn(2, 3, 6, 6)
     for axes in ((2,), (3,), (2, 3)):
-        torch.testing.assert_close(resample(maps.flip(axes)), resample(maps).flip(axes))
-    torch.testing.assert_close(resample(maps.transpose(2, 3)), resample(maps).transpose(2, 3))
+        assert_same(resample(maps.flip(axes)), resample(maps).flip(axes))
+    assert_same(resample(maps.transpose(2, 3)), resample(maps).transpose(2, 3))
     for channel in range(3):  # each channel for itself
-        torch.testing.assert_close(resample(maps[:, [channel]]), resample(maps)[:, [channel]])
+        assert_same(resample(maps[:, [channel]]), resample(maps)[:, [channel]])
 
 
 def smooth(maps):
@@ -338,32 +347,36 @@ def smooth(maps):
     return (rows[..., :-2] + 2 * rows[..., 1:-1] + rows[..., 2:]) / 4
 
 
+@in_float64
 def test_resampling_is_the_121_filter():
     maps = torch.randn(2, 3, 6, 6)
     up = smooth(maps.repeat_interleave(2, 2).repeat_interleave(2, 3))
-    torch.testing.assert_close(BilinearUp()(maps), up, rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(BilinearDown(6)(maps), F.avg_pool2d(smooth(maps), 2), rtol=1e-5, atol=1e-6)
+    assert_same(BilinearUp()(maps), up)
+    assert_same(BilinearDown(6)(maps), F.avg_pool2d(smooth(maps), 2))
 
 
+@in_float64
 def test_down_sampling_is_up_sampling_transposed():
-    small, large = torch.randn(1, 1, 4, 4, dtype=torch.float64), torch.randn(1, 1, 8, 8, dtype=torch.float64)
-    up, down = BilinearUp(), BilinearDown(8).double()
-    torch.testing.assert_close((up(small) * large).sum(), 4 * (small * down(large)).sum())
+    small, large = torch.randn(1, 1, 4, 4), torch.randn(1, 1, 8, 8)
+    up, down = BilinearUp(), BilinearDown(8)
+    assert_same((up(small) * large).sum(), 4 * (small * down(large)).sum())
 
 
+@in_float64
 def test_no_checkerboard_survives_downsampling():
     """The finest pattern of pixels, +1 and -1 by turns, is smoothed away but at the edges."""
     signs = torch.tensor([1.0, -1.0]).repeat(4)
     board = signs.outer(signs)[None, None]
-    assert BilinearDown(8)(board)[..., 1:-1, 1:-1].abs().max() < 1e-6
+    assert BilinearDown(8)(board)[..., 1:-1, 1:-1].abs().max() < 1e-12
 
 
+@in_float64
 def test_r3gans_last_map_is_weighted_pixel_by_pixel():
     _, discriminator = pair("r3gan", DIGITS)
     maps = discriminator.layers(torch.randn(2, *DIGITS))
     expected = (maps * discriminator.basis.weight[:, 0]).sum((2, 3))
     discriminator.layers = nn.Identity()
-    torch.testing.assert_close(discriminator.features(maps), expected, rtol=1e-4, atol=1e-5)
+    assert_same(discriminator.features(maps), expected)
 
 
 # Autoencoder
@@ -378,16 +391,15 @@ def test_codes_and_reconstructions_have_their_shapes(image_shape):
     assert discriminator.decode(code).shape == images.shape
 
 
+@in_float64
 @pytest.mark.parametrize("power", [1, 2])
 def test_logits_are_minus_the_energy_which_is_each_images_mean_error(power):
     discriminator = AutoencoderDiscriminator((3, 28, 28), width=4, code_dim=7, power=power)
     images = torch.randn(3, 3, 28, 28)
     reconstructions = discriminator.decode(discriminator.encode(images))
     expected = [(abs(x - y) ** power).mean() for x, y in zip(images, reconstructions, strict=True)]
-    torch.testing.assert_close(
-        discriminator.energy(images, discriminator.encode(images)), torch.stack(expected), rtol=1e-5, atol=1e-6
-    )
-    torch.testing.assert_close(discriminator(images), -torch.stack(expected), rtol=1e-5, atol=1e-6)
+    assert_same(discriminator.energy(images, discriminator.encode(images)), torch.stack(expected))
+    assert_same(discriminator(images), -torch.stack(expected))
 
 
 @pytest.mark.parametrize("power", [1, 2])
@@ -410,21 +422,24 @@ def test_the_energy_is_in_float32_whatever_the_images_are():
 # Several samples at once
 
 
+@in_float64
 def test_minibatch_std_of_identical_samples_is_zero():
     features = torch.randn(1, 5).expand(4, -1)
     result = MinibatchStd(4)(features)
     assert result.shape == (4, 6) and torch.equal(result[:, :5], features)
     # the number inside the square root that keeps its slope finite: sqrt(1e-8)
-    assert result[:, 5].tolist() == pytest.approx([1e-4] * 4, rel=1e-3)
+    assert result[:, 5].tolist() == pytest.approx([1e-4] * 4, rel=1e-9)
 
 
+@in_float64
 def test_minibatch_std_of_two_samples_is_half_their_mean_distance():
-    a, b = torch.randn(2, 6, dtype=torch.float64)
+    a, b = torch.randn(2, 6)
     result = MinibatchStd(2)(torch.stack([a, b]))
-    expected = (a - b).abs().mean().item() / 2
-    assert result[:, 6].tolist() == pytest.approx([expected] * 2, rel=1e-5)
+    expected = ((a - b).square() / 4 + 1e-8).sqrt().mean().item()  # 1e-8 keeps the root's slope finite
+    assert result[:, 6].tolist() == pytest.approx([expected] * 2, rel=1e-9)
 
 
+@in_float64
 def test_minibatch_std_sees_a_group_as_a_set_and_nothing_of_the_others():
     features, order = torch.randn(8, 5), torch.randperm(4)
     layer = MinibatchStd(4)
@@ -432,7 +447,7 @@ def test_minibatch_std_sees_a_group_as_a_set_and_nothing_of_the_others():
     features[:4] = features[:4][order]
     features[4:] = 7.0
     after = layer(features)[:, 5]
-    torch.testing.assert_close(after[:4], before[:4])
+    assert_same(after[:4], before[:4])
     assert before[:4].unique().numel() == 1 and not torch.allclose(after[4:], before[4:], atol=1e-3)
 
 

@@ -69,7 +69,7 @@ def test_frechet_distance_agrees_with_scipy_and_torchmetrics():
     metric.set_dtype(torch.double)
     metric.update(a[:, :, None, None], real=True)
     metric.update(b[:, :, None, None], real=False)
-    assert frechet_distance(a, b) == pytest.approx(metric.compute().item(), rel=1e-6)
+    assert frechet_distance(a, b) == pytest.approx(metric.compute().item(), rel=1e-9)
 
 
 def test_frechet_distance_refuses_fewer_samples_than_a_covariance_needs():
@@ -176,7 +176,7 @@ def test_nearest_neighbours_agree_with_brute_force(monkeypatch):
     index, distance = nearest(points, among)
     matrix = scipy.spatial.distance.cdist(points.numpy(), among.numpy())
     assert index.tolist() == matrix.argmin(1).tolist()
-    assert distance.tolist() == pytest.approx(matrix.min(1), rel=1e-5)  # float32
+    assert distance.tolist() == pytest.approx(matrix.min(1), rel=1e-9)
 
 
 def test_copies_of_training_images_are_memorised_and_named():
@@ -214,7 +214,7 @@ def test_memorisations_error_is_that_of_every_relabelling():
     assert np.mean(counts) == pytest.approx(8 * 4 / 6)
     assert found.error == pytest.approx(np.std(counts) / scale)
     assert found.share == pytest.approx((5 - 8 * 4 / 6) / scale)
-    assert found.p_value == pytest.approx(scipy.stats.norm.sf((5 - 8 * 4 / 6) / np.std(counts)))
+    assert found.p_value == pytest.approx(scipy.stats.norm.sf((5 - 8 * 4 / 6) / np.std(counts)), rel=1e-9)
 
 
 def test_memorisation_needs_held_out_images():
@@ -237,10 +237,10 @@ def test_classifier_score_agrees_with_scipy_and_torchmetrics():
     probabilities = logits.softmax(1)
     marginal = probabilities.mean(0).numpy()
     by_scipy = math.exp(np.mean([scipy.stats.entropy(row, marginal) for row in probabilities.numpy()]))
-    metric = InceptionScore(feature=AsTheyAre(), splits=1)
+    metric = InceptionScore(feature=AsTheyAre(), splits=1).set_dtype(torch.double)
     metric.update(logits[:, :, None, None])
-    assert classifier_score(probabilities) == pytest.approx(by_scipy)
-    assert classifier_score(probabilities) == pytest.approx(metric.compute()[0].item(), rel=1e-5)  # it keeps float32
+    assert classifier_score(probabilities) == pytest.approx(by_scipy, rel=1e-9)
+    assert classifier_score(probabilities) == pytest.approx(metric.compute()[0].item(), rel=1e-9)
 
 
 def test_mode_coverage_counts_and_compares():

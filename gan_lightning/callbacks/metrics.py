@@ -8,6 +8,7 @@ from pytorch_lightning import Callback, Trainer
 from torch import Tensor
 
 from gan_lightning.errors import UserError
+from gan_lightning.floats import at_least_float32
 from gan_lightning.loggers import CSVLogger
 from gan_lightning.models import GAN
 
@@ -70,12 +71,12 @@ class Metrics(Callback):
 
     def read(self, module: GAN, real: Tensor, fake: Tensor) -> dict[str, float]:
         """The row's numbers, brought over from the device in one piece; the next row starts empty."""
-        fake = fake.float()
+        fake = at_least_float32(fake)
         row = {name: total / self.counts[name] for name, total in self.sums.items()}
         row |= {f"grad_norm_{player}": norm for player, norm in gradient_norms(module).items()}
         row |= {"real_mean": real.mean(), "real_std": real.std(), "fake_mean": fake.mean(), "fake_std": fake.std()}
         self.sums, self.counts = {}, {}
-        return dict(zip(row, torch.stack([value.float() for value in row.values()]).tolist(), strict=True))
+        return dict(zip(row, torch.stack([at_least_float32(value) for value in row.values()]).tolist(), strict=True))
 
     def send(self, trainer: Trainer, module: GAN) -> None:
         """Read the row, add speed and counters and give it to every logger."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from gan_lightning.data import Batch
 from gan_lightning.data.batches import BatchLoader
+from gan_lightning.floats import at_least_float32
 from gan_lightning.images import to_float
 
 log = logging.getLogger(__name__)
@@ -95,7 +96,7 @@ def train_classifier(
         batch = augment(to_float(images), mirror, random).contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
             logits = classifier(batch)
-        loss = F.cross_entropy(logits.float(), labels)
+        loss = F.cross_entropy(at_least_float32(logits), labels)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -1,10 +1,12 @@
 """Scores that ask for nearest neighbours: precision, recall, density, coverage; memorisation."""
 
+import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from gan_lightning.floats import at_least_float32
 from gan_lightning.metrics.distances import require
 
 ROWS = 1000  # of a distance matrix held in memory at a time
@@ -116,7 +118,7 @@ def memorisation(samples: Tensor, training: Tensor, held_out: Tensor) -> Memoris
     return Memorisation(
         share=excess / (len(samples) * (1 - chance)),
         error=deviation / (len(samples) * (1 - chance)),
-        p_value=0.5 * torch.erfc(torch.tensor(excess / deviation / 2**0.5)).item(),
+        p_value=0.5 * math.erfc(excess / deviation / 2**0.5),
         training=training_index,
         ratio=training_distance / held_distance.clamp(min=1e-12),
     )
@@ -124,15 +126,15 @@ def memorisation(samples: Tensor, training: Tensor, held_out: Tensor) -> Memoris
 
 def nearest(points: Tensor, among: Tensor) -> tuple[Tensor, Tensor]:
     """Index of and distance to each point's nearest vector, (n,) each; only parts of `among` are ever made float."""
-    points = points.float()
-    best = torch.full((len(points),), torch.inf, device=points.device)
+    points = at_least_float32(points)
+    best = torch.full((len(points),), torch.inf, dtype=points.dtype, device=points.device)
     index = torch.zeros(len(points), dtype=torch.long, device=points.device)
     for start, part in enumerate(among.split(ROWS)):
-        vectors = part.float()
+        vectors = part.to(points.dtype)
         squares = vectors.square().sum(1)
         # |p - v|^2 - |p|^2, whose order over v is the distance's
         value, place = torch.addmm(squares, points, vectors.T, alpha=-2).min(1)
         better = value < best
         best = torch.where(better, value, best)
         index = torch.where(better, place + start * ROWS, index)
-    return index, (points - among[index].float()).norm(dim=1)  # exact, where the difference of squares is not
+    return index, (points - among[index].to(points.dtype)).norm(dim=1)  # exact, where the difference of squares is not

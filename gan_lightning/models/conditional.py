@@ -40,7 +40,7 @@ class ConditionalGAN(GAN):
 
     def real_code(self, labels: Tensor) -> Tensor:
         """One-hot labels (N, K)."""
-        return F.one_hot(labels, self.code_size).float()
+        return F.one_hot(labels, self.code_size).to(torch.get_default_dtype())
 
     def sample_code(self, count: int, labels: Tensor | None, random: torch.Generator) -> Tensor:
         """The one-hot code of the classes asked for."""

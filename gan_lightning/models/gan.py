@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from gan_lightning.augment import AdaptiveAugment
 from gan_lightning.data import Batch
 from gan_lightning.errors import UserError
+from gan_lightning.floats import at_least_float32
 from gan_lightning.images import ImageShape, to_float, to_uint8
 from gan_lightning.losses import Loss
 from gan_lightning.models.ema import decay, update_average
@@ -366,13 +367,13 @@ class GAN(LightningModule):
         return optimizers[index]
 
     def assess(self, sample: Sample) -> Verdict:
-        """D's verdict on a sample, augmented anew; logits in float32: a loss is never averaged in bfloat16."""
+        """D's verdict on a sample, augmented anew; logits in float32 at least: no loss is averaged in bfloat16."""
         return self.ask(self.augment(sample.images), sample.code)
 
     def ask(self, images: Tensor, code: Tensor) -> Verdict:
         """D's verdict on augmented images, in packs if it judges several at once."""
         logits, answer = self.verdict(pack(images, self.packed) if self.packed > 1 else images, code)
-        return Verdict(logits.float(), None if answer is None else answer.float())
+        return Verdict(at_least_float32(logits), None if answer is None else at_least_float32(answer))
 
     def judge(self, real: Sample, fake: Sample) -> tuple[Verdict, Verdict]:
         """Verdicts on real and on fake images: in one pass, unless D would mix the two."""
@@ -443,7 +444,7 @@ class GAN(LightningModule):
         """Images in [-1, 1] of latent vectors, by the averaged generator (if one is kept) or the raw one."""
         averaged = self.ema_generator if weights == "ema" else None
         with evaluating(averaged or self.generator) as generator:
-            return generator(latent).float()
+            return at_least_float32(generator(latent))
 
     def sample_code(self, count: int, labels: Tensor | None, random: torch.Generator) -> Tensor:
         """What G is told to draw samples (of the classes `labels`): nothing."""

@@ -62,7 +62,7 @@ class InfoGAN(GAN):
         """A category and continuous codes for each image."""
         category = torch.randint(self.categories, (count,), generator=random)
         continuous = torch.rand(count, self.continuous, generator=random) * 2 - 1
-        return torch.cat([F.one_hot(category, self.categories).float(), continuous], 1)
+        return torch.cat([F.one_hot(category, self.categories).to(continuous.dtype), continuous], 1)
 
     def sample_code(self, count: int, labels: Tensor | None, random: torch.Generator) -> Tensor:
         """Each category in turn, whatever the data's labels are; continuous codes at random."""

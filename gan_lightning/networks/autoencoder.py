@@ -4,6 +4,7 @@ from typing import Literal
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
+from gan_lightning.floats import at_least_float32
 from gan_lightning.images import ImageShape
 from gan_lightning.networks.dcgan import channels, initialiser, resolutions
 from gan_lightning.networks.layers import FlattenPixels, Norm, UnflattenPixels, norm_2d
@@ -58,8 +59,8 @@ class AutoencoderDiscriminator(nn.Module):
         return self.decoder(code)
 
     def energy(self, images: Tensor, code: Tensor) -> Tensor:
-        """Images (N, C, H, W) and their codes -> errors of their reconstructions (N,), 0 or more, in float32."""
-        error = images.float() - self.decode(code).float()
+        """Images (N, C, H, W) and codes -> errors of their reconstructions (N,), 0 or more, in float32 at least."""
+        error = at_least_float32(images) - at_least_float32(self.decode(code))
         return error.abs().pow(self.power).flatten(1).mean(1)
 
     def forward(self, images: Tensor) -> Tensor:
