@@ -27,7 +27,7 @@ POOLED = (
 
 PARAMETERS = {  # of the generator and the discriminator
     "digit_dcgan": (
-        4 * 4 * (100 * 1024 + 1024 * 512 + 512 * 256 + 256 * 128 + 128 * 1),
+        4 * 4 * (100 * 1024 + 1024 * 512 + 512 * 256 + 256 * 128 + 128 * 1) + 1,  # the output has a bias
         (4 * 4 * 1 + 1) * 64
         + 4 * 4 * (64 * 128 + 128 * 256 + 256 * 512)
         + batch_norms(128, 256, 512)
@@ -160,9 +160,12 @@ def test_only_the_wasserstein_variants_constrain_the_critic(experiment):
     assert bool(cfg.penalty) == (experiment == "comparative_wgan_gp")
 
 
-def test_digit_dcgan_draws_its_weights_around_zero_and_adds_no_biases():
+def test_digit_dcgan_draws_its_weights_around_zero_and_has_biases_only_where_no_norm_may_follow():
     module = built("experiment=digit_dcgan")
-    assert all(name.endswith("weight") for name, _ in module.generator.named_parameters())
+    counts = [sum(it.numel() for it in player.parameters()) for player in (module.generator, module.discriminator)]
+    assert counts == [12_650_497, 2_763_585]  # as the author's
+    (bias,) = [it for name, it in module.generator.named_parameters() if name.endswith("bias")]
+    assert bias.shape == (1,)
     weights = module.generator.layers[0].weight  # 1.6 million draws
     assert weights.std().item() == pytest.approx(0.02, rel=0.01)
     norms = [layer for layer in module.discriminator.modules() if isinstance(layer, torch.nn.BatchNorm2d)]

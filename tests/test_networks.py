@@ -136,8 +136,9 @@ def test_dcgan_without_biases_keeps_them_where_no_norm_follows():
             compose("network=dcgan").network.values(), ({"latent_dim": 10, "num_classes": 0}, {}), strict=True
         )
     )
-    layers = [m for m in generator.modules() if isinstance(m, (nn.Linear, nn.ConvTranspose2d))]
-    assert all(layer.bias is None for layer in layers)
+    *others, output = [m for m in generator.modules() if isinstance(m, (nn.Linear, nn.ConvTranspose2d))]
+    assert output.bias is not None
+    assert all(layer.bias is None for layer in others)
     first, *others = [m for m in discriminator.modules() if isinstance(m, nn.Conv2d)]
     assert first.bias is not None and discriminator.head.bias is not None
     assert all(layer.bias is None for layer in others)

@@ -82,7 +82,7 @@ class DCGANGenerator(nn.Module):
         hidden: units of fully connected layers (with norm and ReLU) between z and the projection; the paper has none.
         width: channels of the last hidden layer; doubled at each lower resolution.
         norm: of the hidden layers.
-        bias: whether the layers have biases.
+        bias: whether the hidden layers have biases; the output, which no norm follows, always has one.
         init: of the weights: `normal`, `normal_all` (norms, too, start around 0), `he`, or `auto` by the norm.
     """
 
@@ -103,8 +103,10 @@ class DCGANGenerator(nn.Module):
         units = [latent_dim + num_classes, *hidden]
         layers = hidden_layers(units, 0.0, for_vectors(norm), bias=bias)
         layers += [nn.Linear(units[-1], widths[0] * size**2, bias=bias), UnflattenPixels(widths[0], size)]
-        for inputs, outputs in pairwise(widths):
-            layers += [norm_2d(norm, inputs), nn.ReLU(), nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=bias)]
+        for level, (inputs, outputs) in enumerate(pairwise(widths)):
+            is_output = level == len(widths) - 2
+            convolution = nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=bias or is_output)
+            layers += [norm_2d(norm, inputs), nn.ReLU(), convolution]
         self.layers = nn.Sequential(*layers, nn.Tanh())
         self.apply(initialiser(norm, init))
 
