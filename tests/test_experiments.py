@@ -20,10 +20,15 @@ def batch_norms(*channels):
     return 2 * sum(channels)
 
 
+UPWARD = dense(96, 1024, 7 * 7 * 128) + (4 * 4 * 128 + 1) * 64 + (4 * 4 * 64 + 1) * 1
 POOLED = (
-    dense(96, 1024, 7 * 7 * 128) + (4 * 4 * 128 + 1) * 64 + (4 * 4 * 64 + 1) * 1 + batch_norms(1024, 7 * 7 * 128, 64),
+    UPWARD + batch_norms(1024, 7 * 7 * 128, 64),
     (5 * 5 * 1 + 1) * 32 + (5 * 5 * 32 + 1) * 64 + dense(4 * 4 * 64, 1024, 1),
 )
+STRIDED = (UPWARD, (4 * 4 * 1 + 1) * 64 + (4 * 4 * 64 + 1) * 128 + dense(5 * 5 * 128, 1024, 1))
+
+STUDY = ("comparative_vanilla", "comparative_lsgan", "comparative_dcgan_lsgan", "comparative_wgan_gp")
+ADDITIONS = ("comparative_dcgan", "comparative_wgan")  # this project's, on the study's networks
 
 PARAMETERS = {  # of the generator and the discriminator
     "digit_dcgan": (
@@ -42,9 +47,8 @@ PARAMETERS = {  # of the generator and the discriminator
     **dict.fromkeys(
         ("comparative_vanilla", "comparative_lsgan"), (dense(96, 1024, 1024, 784), dense(784, 256, 256, 1))
     ),
-    **dict.fromkeys(
-        ("comparative_dcgan", "comparative_dcgan_lsgan", "comparative_wgan", "comparative_wgan_gp"), POOLED
-    ),
+    **dict.fromkeys(("comparative_dcgan", "comparative_dcgan_lsgan", "comparative_wgan"), POOLED),
+    "comparative_wgan_gp": STRIDED,
 }
 
 STATED = {  # loss, batch, latent, noise, shared fakes, rate, first beta, (epochs, generator steps)
@@ -58,7 +62,7 @@ STATED = {  # loss, batch, latent, noise, shared fakes, rate, first beta, (epoch
     "comparative_dcgan_lsgan": ("LeastSquares", 128, 96, "uniform", False, 1e-3, 0.5, (5, None)),
     "comparative_dcgan": ("NonSaturating", 128, 96, "uniform", False, 1e-3, 0.5, (5, None)),
     "comparative_wgan": ("Wasserstein", 128, 96, "uniform", False, 1e-3, 0.5, (10, None)),
-    "comparative_wgan_gp": ("Wasserstein", 128, 96, "uniform", False, 1e-3, 0.5, (10, None)),
+    "comparative_wgan_gp": ("Wasserstein", 128, 96, "uniform", False, 1e-3, 0.5, (6, None)),
 }
 
 
@@ -148,16 +152,33 @@ def test_data_are_the_stated_ones(experiment):
     data = compose(f"experiment={experiment}").data
     assert data._target_.rpartition(".")[2] == ("FashionMNIST" if experiment == "fashion_mlp_bn" else "MNIST")
     assert data.size == (64 if experiment == "digit_dcgan" else 28)
-    if experiment.startswith("comparative"):
-        assert 60_000 - data.validation_images == 50_000
+    if experiment in STUDY + ADDITIONS:  # the first 50,000
+        assert (data.validation_images, data.validation_from) == (10_000, "end")
+
+
+def test_what_is_not_in_the_study_says_so():
+    described = {name: text for name, text in options("experiment").items() if name.startswith("comparative")}
+    assert set(described) == {*STUDY, *ADDITIONS}
+    for name, text in described.items():
+        assert text.startswith("An addition of this project's, not in the study") == (name in ADDITIONS)
 
 
 @pytest.mark.parametrize("experiment", STATED)
 def test_only_the_wasserstein_variants_constrain_the_critic(experiment):
     cfg = compose(f"experiment={experiment}")
-    assert cfg.model.n_critic == (5 if "wgan" in experiment else 1)
+    assert cfg.model.n_critic == (5 if experiment == "comparative_wgan" else 1)
     assert cfg.model.weight_clip == (0.01 if experiment == "comparative_wgan" else None)
-    assert bool(cfg.penalty) == (experiment == "comparative_wgan_gp")
+    weights = {name: penalty.weight for name, penalty in cfg.penalty.items()}
+    assert weights == ({"wgan_gp": 10} if experiment == "comparative_wgan_gp" else {})
+
+
+def test_the_studys_wgan_has_strided_unpadded_convolutions_and_no_norms():
+    module = built("experiment=comparative_wgan_gp")
+    convolutions = [layer for layer in module.discriminator.modules() if isinstance(layer, torch.nn.Conv2d)]
+    shapes = [(tuple(layer.weight.shape), layer.stride, layer.padding) for layer in convolutions]
+    assert shapes == [((64, 1, 4, 4), (2, 2), (0, 0)), ((128, 64, 4, 4), (2, 2), (0, 0))]
+    layers = [type(layer).__name__ for layer in (*module.generator.modules(), *module.discriminator.modules())]
+    assert not [name for name in layers if "BatchNorm" in name or "MaxPool" in name]
 
 
 def test_digit_dcgan_draws_its_weights_around_zero_and_has_biases_only_where_no_norm_may_follow():
