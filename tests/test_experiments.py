@@ -1,11 +1,15 @@
 """The systems this project grew from: their networks, counted by hand, and the numbers their authors tell."""
 
+import shutil
 from itertools import pairwise
 
 import pytest
 import torch
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from omegaconf import OmegaConf
 
-from gan_lightning.config import check, compose, options
+from gan_lightning.config import CONF_DIR, check, compose, options
 from gan_lightning.networks.layers import StretchedSigmoid
 from tests.helpers import built, run, sample
 
@@ -192,6 +196,75 @@ def test_digit_dcgan_draws_its_weights_around_zero_and_has_biases_only_where_no_
     norms = [layer for layer in module.discriminator.modules() if isinstance(layer, torch.nn.BatchNorm2d)]
     assert [norm.num_features for norm in norms] == [128, 256, 512]
     assert torch.cat([norm.weight for norm in norms]).mean().item() == pytest.approx(0, abs=0.005)  # 7 standard errors
+
+
+PUBLISHED = [name for name in options("experiment") if name.startswith("paper/")]
+
+
+@pytest.fixture(scope="module")
+def bare_conf(tmp_path_factory):
+    """A copy of conf/ whose models, networks, losses and penalties say nothing but their classes."""
+    folder = tmp_path_factory.mktemp("bare") / "conf"
+    shutil.copytree(CONF_DIR, folder)
+    for file in (folder / "model").iterdir():
+        file.write_text("# @package _global_\n")
+    for file in (file for group in ("network", "loss", "penalty") for file in (folder / group).iterdir()):
+        package = next((line for line in file.read_text().splitlines() if line.startswith("# @package")), "")
+        content = OmegaConf.to_container(OmegaConf.load(file)) or {}
+        file.write_text(f"{package}\n{OmegaConf.to_yaml(bare(content))}")
+    train = OmegaConf.load(folder / "train.yaml")
+    train.model = {"compile": None}
+    (folder / "train.yaml").write_text(OmegaConf.to_yaml(train))
+    return folder
+
+
+def bare(node):
+    """Classes and defaults of a mapping, without its numbers."""
+    kept = {key: value for key, value in node.items() if key in ("_target_", "defaults")}
+    return kept | {key: bare(value) for key, value in node.items() if isinstance(value, dict)}
+
+
+@pytest.mark.parametrize("experiment", [*STATED, *PUBLISHED])
+def test_an_experiment_of_others_stays_whatever_the_defaults_become(experiment, bare_conf, monkeypatch):
+    """It says every number itself: nothing of it comes from the files of its model, networks, loss and penalties."""
+    usual = compose(f"experiment={experiment}")
+    monkeypatch.setattr("gan_lightning.config.CONF_DIR", bare_conf)
+    assert compose(f"experiment={experiment}") == usual
+
+
+@pytest.mark.parametrize("experiment", [*STATED, *PUBLISHED])
+def test_an_experiment_of_others_takes_back_what_its_model_sets(experiment, bare_conf, tmp_path, monkeypatch):
+    usual = compose(f"experiment={experiment}")
+    shutil.copytree(bare_conf, tmp_path / "conf")
+    for file in (tmp_path / "conf" / "model").iterdir():
+        file.write_text(MODEL_WITH_OTHER_DEFAULTS)
+    monkeypatch.setattr("gan_lightning.config.CONF_DIR", tmp_path / "conf")
+    assert compose(f"experiment={experiment}") == usual
+
+
+MODEL_WITH_OTHER_DEFAULTS = """# @package _global_
+defaults:
+  - override /loss: hinge
+  - override /penalty: r1
+  - override /augment: diffaugment
+
+data: {batch_size: 7}
+max_generator_steps: 3
+model:
+  spectral_norm: true
+  ema_half_life: 5
+  generator_optimizer: {_target_: torch.optim.Adam, _partial_: true, lr: 1.0, betas: [0.1, 0.1], weight_decay: 2}
+  discriminator_optimizer: {_target_: torch.optim.Adam, _partial_: true, lr: 1.0, betas: [0.1, 0.1], weight_decay: 2}
+  scheduler: {_target_: torch.optim.lr_scheduler.LinearLR, _partial_: true, start_factor: 0.5, total_iters: 9}
+"""
+
+
+def test_the_choice_of_a_model_is_the_recipes_own():
+    """It names the run's folder; one recipe that starts from another replaces it."""
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        for name in PUBLISHED:
+            cfg = hydra_compose("train", overrides=[f"experiment={name}"], return_hydra_config=True)
+            assert f"paper/{cfg.hydra.runtime.choices.model}" == name
 
 
 def test_the_command_line_wins_over_the_experiment():

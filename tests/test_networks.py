@@ -120,8 +120,9 @@ def test_dcgan_halves_down_to_7_or_4_pixels():
 
 def test_levels_may_be_asked_for_and_only_5x5_kernels_halve_odd_sizes():
     assert resolutions(28, kernel=5, levels=3) == [28, 14, 7, 4]
+    assert resolutions(28, kernel=5, levels=4) == [28, 14, 7, 4, 2]
     assert resolutions(64, levels=2) == [64, 32, 16]
-    for size, kernel, levels in ((28, 4, 3), (28, 5, 4), (32, 4, 4)):
+    for size, kernel, levels in ((28, 4, 3), (28, 5, 5), (32, 5, 5)):
         with pytest.raises(UserError, match=f"levels={levels} halves images of {size} pixels to .*: type a smaller"):
             resolutions(size, kernel, levels)
 

@@ -46,10 +46,10 @@ def resolutions(image_size: int, kernel: Kernel = 4, levels: int | None = None) 
     if levels is not None:
         for _ in range(levels):
             sizes.append((sizes[-1] + 1) // 2)
-        if sizes[-1] < 4 or (kernel == 4 and any(size % 2 for size in sizes[:-1])):
+        if sizes[-1] < 2 or (kernel == 4 and any(size % 2 for size in sizes[:-1])):
             raise UserError(
                 f"levels={levels} halves images of {image_size} pixels to {', '.join(map(str, sizes[1:]))}; the "
-                "smallest must have 4 pixels or more, and 4x4 kernels halve no odd number: type a smaller levels=, "
+                "smallest must have 2 pixels or more, and 4x4 kernels halve no odd number: type a smaller levels=, "
                 "levels=null, or kernel=5 (in both networks)"
             )
         return sizes
