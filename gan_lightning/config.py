@@ -49,8 +49,10 @@ def compose(*overrides: str) -> DictConfig:
 
 
 def options(group: str) -> dict[str, str]:
-    """The choices of a config group, each with the first comment line of its file."""
-    return {file.stem: describe(file) for file in sorted((CONF_DIR / group).glob("*.yaml"))}
+    """The choices of a config group, each with the first comment line of its file; in a folder of it: FOLDER/NAME."""
+    folder = CONF_DIR / group
+    files = sorted(folder.rglob("*.yaml"), key=lambda file: (len(file.parts), file))
+    return {file.relative_to(folder).with_suffix("").as_posix(): describe(file) for file in files}
 
 
 def describe(file: Path) -> str:
@@ -87,6 +89,12 @@ def check(cfg: DictConfig) -> None:
         check_value(key, value, ROOT[key])
     for key in ROOT:
         check_node(key, plain.get(key))
+    for name, node in plain.get("penalty", {}).items():
+        if node and "_target_" not in node:
+            raise UserError(
+                f"penalty.{name} has numbers, which a file of the model or experiment sets, but penalty={name} is not "
+                f"chosen: leave penalty= out, or type ~penalty.{name}, too"
+            )
 
 
 def check_node(path: str, node: Any) -> None:
@@ -166,8 +174,10 @@ def check_value(path: str, value: Any, expected: Any) -> Any:
 
 
 def of_the_model(path: str) -> str:
-    """What to do about an option of a network that nobody typed."""
-    return "; where you did not type that, the model's file did: leave network= out" if "network." in path else ""
+    """What to do about an option of a network or a loss that nobody typed."""
+    group = path.partition(".")[0]
+    file = "the model's file (or the experiment's)"
+    return f"; where you did not type that, {file} did: leave {group}= out" if group in ("network", "loss") else ""
 
 
 # Explaining
@@ -185,9 +195,11 @@ def explain(error: Exception) -> UserError:
         prefix = f"{parent}." if parent else ""
         return UserError(f"{full_key} is no option.{did_you_mean(full_key.rpartition('.')[2], allowed, prefix)}")
     if isinstance(cause, MissingConfigException) and cause.missing_cfg_file:
+        group, _, choice = cause.missing_cfg_file.partition("/")
+        if group != "hydra":  # Hydra itself knows of no choice in a folder of the group, nor of a word of a list
+            return UserError(f"{group}={choice} is no choice.{did_you_mean(choice, options(group))}")
         group, _, choice = cause.missing_cfg_file.rpartition("/")
-        choices = cause.options or options(group)  # Hydra names none for a word of a list
-        return UserError(f"{group}={choice} is no choice.{did_you_mean(choice, choices)}")
+        return UserError(f"{group}={choice} is no choice.{did_you_mean(choice, cause.options or [])}")
     if isinstance(cause, MissingMandatoryValue):
         return UserError(f"{cause.full_key} has no value: type {cause.full_key}=VALUE")
     if isinstance(cause, OverrideParseException):

@@ -49,7 +49,9 @@ def both(optimizer):
 
 SLOW, NO_MOMENTUM = adam(1e-4, 0.5, 0.9), adam(2e-4, 0.0, 0.9)
 
-RECIPES = {  # batch, noise, latent, n_critic, clip; the players' optimizers: rate, momentum or betas
+PUBLISHED = sorted(name.removeprefix("paper/") for name in options("experiment") if name.startswith("paper/"))
+
+RECIPES = {  # batch, noise, latent, n_critic, clip; the optimizers of G and D: rate, momentum or betas
     "gan": (100, "unit_uniform", 100, 1, None, ("SGD", 0.1, 0.5), ("SGD", 0.05, 0.5)),
     "lsgan": (64, "uniform", 100, 1, None, *both(adam(2e-4))),
     "dcgan": (128, "uniform", 100, 1, None, *both(adam(2e-4))),
@@ -62,15 +64,15 @@ RECIPES = {  # batch, noise, latent, n_critic, clip; the players' optimizers: ra
     "hinge": (64, "normal", 100, 1, None, *both(adam(2e-4))),
     "ragan": (64, "normal", 100, 1, None, *both(adam(2e-4))),
     "r1gan": (64, "normal", 256, 1, None, *both(("RMSprop", 1e-4, None))),
-    "r3gan": (64, "normal", 64, 1, None, *both(NO_MOMENTUM)),
+    "r3gan": (512, "normal", 64, 1, None, *both(NO_MOMENTUM)),
     "pacgan": (128, "uniform", 100, 1, None, *both(adam(2e-4))),
     "cgan": (100, "unit_uniform", 100, 1, None, ("SGD", 0.1, 0.5), ("SGD", 0.05, 0.5)),
     "acgan": (100, "normal", 100, 1, None, *both(adam(2e-4))),
     "projection": (64, "normal", 128, 5, None, *both(NO_MOMENTUM)),
     "infogan": (128, "uniform", 62, 1, None, adam(1e-3), adam(2e-4)),
     "ebgan": (64, "uniform", 100, 1, None, *both(adam(2e-4))),
-    "began": (16, "uniform", 64, 1, None, *both(adam(8e-5))),
-    "sagan": (64, "normal", 128, 1, None, adam(1e-4, 0.0, 0.9), adam(4e-4, 0.0, 0.9)),
+    "began": (16, "uniform", 64, 1, None, *both(adam(8e-5, 0.9))),
+    "sagan": (256, "normal", 128, 1, None, adam(1e-4, 0.0, 0.9), adam(4e-4, 0.0, 0.9)),
 }
 
 
@@ -79,9 +81,14 @@ def optimizer_of(player):
     return player._target_.rpartition(".")[2], player.lr, momentum
 
 
-@pytest.mark.parametrize("model", options("model"))
+def test_every_model_has_its_published_recipe():
+    assert set(PUBLISHED) == set(options("model")) == set(RECIPES) == set(GAMES) == set(BUDGETS) == set(LAYERS)
+
+
+@pytest.mark.parametrize("model", PUBLISHED)
 def test_recipes_are_the_published_ones(model):
-    cfg = compose(f"model={model}")
+    cfg = compose(f"experiment=paper/{model}")
+    check(cfg)
     game = cfg.model
     recipe = (cfg.data.batch_size, game.noise, game.latent_dim, game.n_critic, game.weight_clip)
     assert (*recipe, *map(optimizer_of, (game.generator_optimizer, game.discriminator_optimizer))) == RECIPES[model]
@@ -91,7 +98,7 @@ COMMON = {  # what most models share; a pair of names is of G and of D
     "_target_": "GAN", "networks": ("DCGANGenerator", "DCGANDiscriminator"), "norms": ("batch", "batch"),
     "loss": "NonSaturating", "penalties": {}, "spectral_norm": False, "generator_spectral_norm": False, "pack": 1,
     "minibatch_std": False, "share_fakes": False, "generator_batch": 1, "generator_first": False, "scheduler": None,
-    "ema_half_life": 10_000, "compile": None, "attention": False,
+    "ema_half_life": None, "compile": None, "attention": False,
 }  # fmt: skip
 RESNETS = {"networks": ("ResNetGenerator", "ResNetDiscriminator"), "norms": ("batch", "none")}
 MAXOUT = {"networks": ("MaxoutGenerator", "MaxoutDiscriminator"), "norms": ("none", "none")}
@@ -107,22 +114,22 @@ TO_ZERO = ("LinearLR", {"start_factor": 1, "end_factor": 0, "total_iters": 50_00
 
 GAMES = {  # what makes a model that model
     "gan": AS_IN_2014,
-    "lsgan": {"loss": "LeastSquares", "loss.a": 0, "loss.b": 1, "loss.c": 1},
-    "dcgan": {"share_fakes": True},
+    "lsgan": {"share_fakes": True, "loss": "LeastSquares", "loss.a": 0, "loss.b": 1, "loss.c": 1},
+    "dcgan": {},
     "wgan": {"_target_": "WGAN", "loss": "Wasserstein"},
     "wgan_gp": NO_NORMS | {"loss": "Wasserstein", "penalties": {"WGANGP": {"weight": 10}}},
     "wgan_lp": NO_NORMS | {"loss": "Wasserstein", "penalties": {"WGANLP": {"weight": 10}}},
     "wgan_div": NO_NORMS | {"loss": "Wasserstein", "penalties": {"WGANDiv": {"k": 2, "p": 6}}},
-    "dragan": CRITIC_WITHOUT_NORM | {"penalties": {"DRAGAN": {"weight": 10}}},
+    "dragan": NO_NORMS | {"networks": ("MLPGenerator", "MLPDiscriminator"), "penalties": {"DRAGAN": {"weight": 10}}},
     "sngan": RESNETS | HINGE | {"generator_batch": 2, "scheduler": TO_ZERO},
     "hinge": CRITIC_WITHOUT_NORM | HINGE,
     "ragan": {"loss": "RelativisticAverage"},
-    "r1gan": RESNETS | NO_NORMS | {"penalties": {"R1": {"gamma": 10}}, "ema_half_life": 44_000},
+    "r1gan": RESNETS | NO_NORMS | {"penalties": {"R1": {"gamma": 20}}, "ema_half_life": 44_000},
     "r3gan": NO_NORMS
     | {"_target_": "R3GAN", "networks": ("R3GANGenerator", "R3GANDiscriminator"), "loss": "RelativisticPairing"}
-    | {"penalties": {"R1": {"gamma": 10}, "R2": {"gamma": 10}}}
-    | {"burn_in": 220_000, "final_rate": 1, "final_gamma": 0.1, "final_beta2": 0.99},
-    "pacgan": {"pack": 2},
+    | {"penalties": {"R1": {"gamma": 1}, "R2": {"gamma": 1}}, "ema_half_life": 500_000}
+    | {"burn_in": 2_000_000, "final_rate": 1, "final_gamma": 0.1, "final_beta2": 0.99},
+    "pacgan": {"pack": 2, "share_fakes": True},
     "cgan": AS_IN_2014 | {"_target_": "ConditionalGAN"},
     "acgan": {"_target_": "ACGAN", "class_weight": 1, "class_fakes": True},
     "projection": RESNETS
@@ -131,7 +138,7 @@ GAMES = {  # what makes a model that model
     "infogan": {"_target_": "InfoGAN", "categories": 10, "continuous": 2, "category_weight": 1, "continuous_weight": 1},
     "ebgan": AUTOENCODER | {"_target_": "EBGAN", "loss": "EnergyMargin", "loss.margin": 1, "pulling_away": 0.1},
     "began": AUTOENCODER
-    | {"loss": "BEGAN", "loss.gamma": 0.5, "loss.rate": 0.001}
+    | {"loss": "BEGAN", "loss.gamma": 0.5, "loss.rate": 0.001, "share_fakes": True, "generator_first": True}
     | {"scheduler": ("StepLR", {"step_size": 100_000, "gamma": 0.5})},
     "sagan": RESNETS
     | HINGE
@@ -158,14 +165,85 @@ def described(cfg):
         "attention": all(player.get("attention", False) for player in players),
         "loss": loss,
         **{f"loss.{key}": value for key, value in of_loss.items()},
-        "penalties": dict(named(penalty) for penalty in cfg.penalty.values()),
+        "penalties": dict(named(penalty) for penalty in cfg.penalty.values() if penalty),
         "scheduler": named(cfg.model.scheduler) if cfg.model.scheduler else None,
     }
 
 
-@pytest.mark.parametrize("model", options("model"))
+@pytest.mark.parametrize("model", PUBLISHED)
 def test_games_are_the_published_ones(model):
-    assert described(compose(f"model={model}")) == COMMON | GAMES[model]
+    assert described(compose(f"experiment=paper/{model}")) == COMMON | GAMES[model]
+
+
+BUDGETS = dict.fromkeys(RECIPES) | {  # what the authors say of it
+    "wgan": ("max_epochs", 25),
+    **dict.fromkeys(("wgan_gp", "wgan_lp", "wgan_div", "dragan"), ("max_generator_steps", 200_000)),
+    "sngan": ("max_generator_steps", 50_000),
+    "projection": ("max_generator_steps", 450_000),
+    "pacgan": ("max_generator_steps", 100_000),
+    "infogan": ("max_generator_steps", 5_000),
+    "began": ("max_generator_steps", 500_000),
+    "r3gan": ("max_images", 10_000_000),
+}
+
+
+@pytest.mark.parametrize("model", PUBLISHED)
+def test_budgets_are_the_published_ones_or_none(model):
+    cfg = compose(f"experiment=paper/{model}")
+    limits = {"max_generator_steps": cfg.max_generator_steps, "max_images": cfg.max_images}
+    limits |= {"max_epochs": cfg.trainer.max_epochs, "max_time": cfg.trainer.max_time}
+    spent = [(name, limit) for name, limit in limits.items() if limit is not None]
+    assert spent == [BUDGETS[model]] if BUDGETS[model] else not spent
+
+
+BOTH_NARROW = {"hidden": [], "width": 64, "init": "normal", "kernel": 4, "levels": None, "bias": True}
+OF_THE_SCRIPT = BOTH_NARROW | {"init": "glorot_he", "kernel": 5, "levels": 3}
+LAYERS = {  # what the networks are besides their classes and norms: of G and, where others, of D
+    **dict.fromkeys(
+        ("gan", "cgan"),
+        (
+            {"hidden": [1200, 1200], "slope": 0, "output": "sigmoid", "init_bound": 0.05},
+            {"hidden": [240, 240], "pieces": 5, "input_dropout": 0.2, "hidden_dropout": 0.5, "init_bound": 0.005},
+        ),
+    ),
+    **dict.fromkeys(("lsgan", "ragan", "acgan"), (BOTH_NARROW,)),
+    "hinge": (BOTH_NARROW, BOTH_NARROW | {"init": "he"}),
+    "wgan": (BOTH_NARROW | {"bias": False},),
+    "dcgan": (BOTH_NARROW | {"kernel": 5},),
+    "pacgan": (BOTH_NARROW | {"kernel": 5, "levels": 4},),
+    **dict.fromkeys(
+        ("wgan_gp", "wgan_lp", "wgan_div"), (OF_THE_SCRIPT | {"output": "sigmoid"}, OF_THE_SCRIPT | {"slope": 0.2})
+    ),
+    "infogan": (
+        BOTH_NARROW | {"hidden": [1024], "output": "sigmoid"},
+        BOTH_NARROW | {"hidden": [1024], "slope": 0.1},
+    ),
+    "dragan": ({"hidden": [128], "slope": 0, "output": "sigmoid"}, {"hidden": [128], "slope": 0}),
+    **dict.fromkeys(("sngan", "projection", "sagan", "r1gan"), ({"width": 64},)),
+    "r3gan": ({"width": 288, "blocks": 2, "expansion": 2, "group_size": 16},),
+    "ebgan": ({"width": 64}, {"width": 32, "code_dim": 64, "power": 2}),
+    "began": ({"width": 64}, {"width": 32, "code_dim": 64, "power": 1}),
+}
+
+
+@pytest.mark.parametrize("model", PUBLISHED)
+def test_networks_are_the_published_ones(model):
+    networks = compose(f"experiment=paper/{model}").network
+    for network, expected in zip((networks.generator, networks.discriminator), LAYERS[model] * 2, strict=False):
+        assert {key: network[key] for key in expected} == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", PUBLISHED)
+def test_published_recipes_can_be_built(model):
+    built(f"experiment=paper/{model}", "data.batch_size=16").configure_optimizers()
+
+
+def test_the_networks_of_r3gan_have_about_as_many_weights_as_their_authors():
+    module = built("experiment=paper/r3gan", "data.batch_size=16")
+    for network in (module.generator, module.discriminator):
+        weights = sum(parameter.numel() for parameter in network.parameters())
+        assert weights == pytest.approx(20.7e6, rel=0.25)
 
 
 def test_the_command_line_wins_over_the_model_and_the_model_over_the_defaults():
@@ -194,6 +272,9 @@ MISTAKES = {
     "trainer.max_epoch=1": r"trainer.max_epoch is no option. Did you mean trainer.max_epochs\?",
     "model.generator_optimizer.lrr=1": r"Did you mean model.generator_optimizer.lr\? Allowed: betas, fused, lr",
     "callbacks.sample.images=3": r"callbacks.sample is no option. Did you mean callbacks.samples\?",
+    "experiment=paper/dcgann": r"experiment=paper/dcgann is no choice. Did you mean paper/dcgan\?.* paper/acgan,",
+    "experiment=wgan_gp": r"experiment=wgan_gp is no choice. Did you mean paper/wgan_gp\?",
+    "hydra/job_logging=quit": r"hydra/job_logging=quit is no choice.* Allowed: default, disabled, none, run_folder",
     "penalty=null": r"Config group override must be a string or a list",
     "penalty=r3": r"penalty=r3 is no choice. Did you mean r\d\? Allowed: dragan, lecam, none, r1, r2, wgan_div",
     "penalty=[r1,lecan]": r"penalty=lecan is no choice. Did you mean lecam\? Allowed: dragan, lecam, none, r1, r2",
@@ -241,6 +322,15 @@ def test_wrong_options_of_a_penalty_are_explained():
     assert message("model=wgan_gp", "penalty.weight=3") == "penalty.weight is no option. Allowed: wgan_gp"
     too_small = message("model=wgan_gp", "penalty.wgan_gp.weight=-1.0")
     assert too_small == "penalty.wgan_gp.weight=-1.0 is not allowed: it should be greater than or equal to 0"
+
+
+def test_numbers_of_a_loss_or_penalty_that_is_not_chosen_are_explained():
+    words = ("experiment=paper/wgan_gp", "penalty=none")
+    advice = r"penalty.wgan_gp has numbers.* leave penalty= out, or type ~penalty.wgan_gp, too"
+    assert re.search(advice, message(*words))
+    assert compose(*words, "~penalty.wgan_gp").penalty == {}
+    mistake = message("experiment=paper/lsgan", "loss=hinge")
+    assert re.search(r"loss.a is no option.* where you did not type that, .* leave loss= out", mistake)
 
 
 def test_a_wrong_key_inside_a_yaml_file_is_explained():

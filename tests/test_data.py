@@ -13,6 +13,7 @@ from gan_lightning.data.datamodule import hold_out
 from gan_lightning.data.idx import parse_idx
 from gan_lightning.errors import UserError
 from gan_lightning.images import resize
+from gan_lightning.metrics.extractor import fingerprint
 
 
 def numbered(count):
@@ -120,6 +121,13 @@ def test_holding_out_is_disjoint_complete_and_always_the_same():
         hold_out(numbered(100), 100)
 
 
+def test_the_last_images_can_be_held_out_instead():
+    rest, held = hold_out(numbered(100), 30, "end")
+    assert (rest.labels.tolist(), held.labels.tolist()) == (list(range(70)), list(range(70, 100)))
+    rest, held = hold_out(numbered(100), 0, "end")
+    assert (len(rest.images), len(held.images)) == (100, 0)
+
+
 # mnist_5k
 
 
@@ -214,6 +222,19 @@ def test_gzipped_files_in_torchvisions_layout(small_mnist):
     assert [len(part.images) for part in splits] == [80, 10, 20]
     assert splits.train.images.shape[1:] == (1, 28, 28)
     assert splits.train.labels.dtype == torch.int64
+
+
+def test_the_first_images_of_the_file_are_trained_on_when_the_last_are_held_out(small_mnist):
+    """In the official order, before the loader shuffles them; other parts than at random, so scores' caches differ."""
+    raw = gzip.decompress((small_mnist / "MNIST" / "raw" / "train-images-idx3-ubyte.gz").read_bytes())
+    official = parse_idx(raw).unsqueeze(1)
+    at_the_end = loaded(MNIST(dir=str(small_mnist), validation_images=40, validation_from="end"))
+    assert torch.equal(at_the_end.train.images, official[:50])
+    assert torch.equal(at_the_end.validation.images, official[50:])
+    at_random = loaded(MNIST(dir=str(small_mnist), validation_images=40))
+    assert torch.equal(at_the_end.test.images, at_random.test.images)
+    for one, other in zip(at_the_end[:2], at_random[:2], strict=True):
+        assert len(one.images) == len(other.images) and fingerprint(one) != fingerprint(other)
 
 
 def test_flat_unpacked_files_and_the_environment_variable(small_mnist, tmp_path, monkeypatch):

@@ -1,11 +1,15 @@
 """The systems this project grew from: their networks, counted by hand, and the numbers their authors tell."""
 
+import shutil
 from itertools import pairwise
 
 import pytest
 import torch
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from omegaconf import OmegaConf
 
-from gan_lightning.config import check, compose, options
+from gan_lightning.config import CONF_DIR, check, compose, options
 from gan_lightning.networks.layers import StretchedSigmoid
 from tests.helpers import built, run, sample
 
@@ -20,14 +24,19 @@ def batch_norms(*channels):
     return 2 * sum(channels)
 
 
+UPWARD = dense(96, 1024, 7 * 7 * 128) + (4 * 4 * 128 + 1) * 64 + (4 * 4 * 64 + 1) * 1
 POOLED = (
-    dense(96, 1024, 7 * 7 * 128) + (4 * 4 * 128 + 1) * 64 + (4 * 4 * 64 + 1) * 1 + batch_norms(1024, 7 * 7 * 128, 64),
+    UPWARD + batch_norms(1024, 7 * 7 * 128, 64),
     (5 * 5 * 1 + 1) * 32 + (5 * 5 * 32 + 1) * 64 + dense(4 * 4 * 64, 1024, 1),
 )
+STRIDED = (UPWARD, (4 * 4 * 1 + 1) * 64 + (4 * 4 * 64 + 1) * 128 + dense(5 * 5 * 128, 1024, 1))
+
+STUDY = ("comparative_vanilla", "comparative_lsgan", "comparative_dcgan_lsgan", "comparative_wgan_gp")
+ADDITIONS = ("comparative_dcgan", "comparative_wgan")  # this project's, on the study's networks
 
 PARAMETERS = {  # of the generator and the discriminator
     "digit_dcgan": (
-        4 * 4 * (100 * 1024 + 1024 * 512 + 512 * 256 + 256 * 128 + 128 * 1),
+        4 * 4 * (100 * 1024 + 1024 * 512 + 512 * 256 + 256 * 128 + 128 * 1) + 1,  # the output has a bias
         (4 * 4 * 1 + 1) * 64
         + 4 * 4 * (64 * 128 + 128 * 256 + 256 * 512)
         + batch_norms(128, 256, 512)
@@ -42,9 +51,8 @@ PARAMETERS = {  # of the generator and the discriminator
     **dict.fromkeys(
         ("comparative_vanilla", "comparative_lsgan"), (dense(96, 1024, 1024, 784), dense(784, 256, 256, 1))
     ),
-    **dict.fromkeys(
-        ("comparative_dcgan", "comparative_dcgan_lsgan", "comparative_wgan", "comparative_wgan_gp"), POOLED
-    ),
+    **dict.fromkeys(("comparative_dcgan", "comparative_dcgan_lsgan", "comparative_wgan"), POOLED),
+    "comparative_wgan_gp": STRIDED,
 }
 
 STATED = {  # loss, batch, latent, noise, shared fakes, rate, first beta, (epochs, generator steps)
@@ -58,7 +66,7 @@ STATED = {  # loss, batch, latent, noise, shared fakes, rate, first beta, (epoch
     "comparative_dcgan_lsgan": ("LeastSquares", 128, 96, "uniform", False, 1e-3, 0.5, (5, None)),
     "comparative_dcgan": ("NonSaturating", 128, 96, "uniform", False, 1e-3, 0.5, (5, None)),
     "comparative_wgan": ("Wasserstein", 128, 96, "uniform", False, 1e-3, 0.5, (10, None)),
-    "comparative_wgan_gp": ("Wasserstein", 128, 96, "uniform", False, 1e-3, 0.5, (10, None)),
+    "comparative_wgan_gp": ("Wasserstein", 128, 96, "uniform", False, 1e-3, 0.5, (6, None)),
 }
 
 
@@ -148,26 +156,115 @@ def test_data_are_the_stated_ones(experiment):
     data = compose(f"experiment={experiment}").data
     assert data._target_.rpartition(".")[2] == ("FashionMNIST" if experiment == "fashion_mlp_bn" else "MNIST")
     assert data.size == (64 if experiment == "digit_dcgan" else 28)
-    if experiment.startswith("comparative"):
-        assert 60_000 - data.validation_images == 50_000
+    if experiment in STUDY + ADDITIONS:  # the first 50,000
+        assert (data.validation_images, data.validation_from) == (10_000, "end")
+
+
+def test_what_is_not_in_the_study_says_so():
+    described = {name: text for name, text in options("experiment").items() if name.startswith("comparative")}
+    assert set(described) == {*STUDY, *ADDITIONS}
+    for name, text in described.items():
+        assert text.startswith("An addition of this project's, not in the study") == (name in ADDITIONS)
 
 
 @pytest.mark.parametrize("experiment", STATED)
 def test_only_the_wasserstein_variants_constrain_the_critic(experiment):
     cfg = compose(f"experiment={experiment}")
-    assert cfg.model.n_critic == (5 if "wgan" in experiment else 1)
+    assert cfg.model.n_critic == (5 if experiment == "comparative_wgan" else 1)
     assert cfg.model.weight_clip == (0.01 if experiment == "comparative_wgan" else None)
-    assert bool(cfg.penalty) == (experiment == "comparative_wgan_gp")
+    weights = {name: penalty.weight for name, penalty in cfg.penalty.items()}
+    assert weights == ({"wgan_gp": 10} if experiment == "comparative_wgan_gp" else {})
 
 
-def test_digit_dcgan_draws_its_weights_around_zero_and_adds_no_biases():
+def test_the_studys_wgan_has_strided_unpadded_convolutions_and_no_norms():
+    module = built("experiment=comparative_wgan_gp")
+    convolutions = [layer for layer in module.discriminator.modules() if isinstance(layer, torch.nn.Conv2d)]
+    shapes = [(tuple(layer.weight.shape), layer.stride, layer.padding) for layer in convolutions]
+    assert shapes == [((64, 1, 4, 4), (2, 2), (0, 0)), ((128, 64, 4, 4), (2, 2), (0, 0))]
+    layers = [type(layer).__name__ for layer in (*module.generator.modules(), *module.discriminator.modules())]
+    assert not [name for name in layers if "BatchNorm" in name or "MaxPool" in name]
+
+
+def test_digit_dcgan_draws_its_weights_around_zero_and_has_biases_only_where_no_norm_may_follow():
     module = built("experiment=digit_dcgan")
-    assert all(name.endswith("weight") for name, _ in module.generator.named_parameters())
+    counts = [sum(it.numel() for it in player.parameters()) for player in (module.generator, module.discriminator)]
+    assert counts == [12_650_497, 2_763_585]  # as the author's
+    (bias,) = [it for name, it in module.generator.named_parameters() if name.endswith("bias")]
+    assert bias.shape == (1,)
     weights = module.generator.layers[0].weight  # 1.6 million draws
     assert weights.std().item() == pytest.approx(0.02, rel=0.01)
     norms = [layer for layer in module.discriminator.modules() if isinstance(layer, torch.nn.BatchNorm2d)]
     assert [norm.num_features for norm in norms] == [128, 256, 512]
     assert torch.cat([norm.weight for norm in norms]).mean().item() == pytest.approx(0, abs=0.005)  # 7 standard errors
+
+
+PUBLISHED = [name for name in options("experiment") if name.startswith("paper/")]
+
+
+@pytest.fixture(scope="module")
+def bare_conf(tmp_path_factory):
+    """A copy of conf/ whose models, networks, losses and penalties say nothing but their classes."""
+    folder = tmp_path_factory.mktemp("bare") / "conf"
+    shutil.copytree(CONF_DIR, folder)
+    for file in (folder / "model").iterdir():
+        file.write_text("# @package _global_\n")
+    for file in (file for group in ("network", "loss", "penalty") for file in (folder / group).iterdir()):
+        package = next((line for line in file.read_text().splitlines() if line.startswith("# @package")), "")
+        content = OmegaConf.to_container(OmegaConf.load(file)) or {}
+        file.write_text(f"{package}\n{OmegaConf.to_yaml(bare(content))}")
+    train = OmegaConf.load(folder / "train.yaml")
+    train.model = {"compile": None}
+    (folder / "train.yaml").write_text(OmegaConf.to_yaml(train))
+    return folder
+
+
+def bare(node):
+    """Classes and defaults of a mapping, without its numbers."""
+    kept = {key: value for key, value in node.items() if key in ("_target_", "defaults")}
+    return kept | {key: bare(value) for key, value in node.items() if isinstance(value, dict)}
+
+
+@pytest.mark.parametrize("experiment", [*STATED, *PUBLISHED])
+def test_an_experiment_of_others_stays_whatever_the_defaults_become(experiment, bare_conf, monkeypatch):
+    """It says every number itself: nothing of it comes from the files of its model, networks, loss and penalties."""
+    usual = compose(f"experiment={experiment}")
+    monkeypatch.setattr("gan_lightning.config.CONF_DIR", bare_conf)
+    assert compose(f"experiment={experiment}") == usual
+
+
+@pytest.mark.parametrize("experiment", [*STATED, *PUBLISHED])
+def test_an_experiment_of_others_takes_back_what_its_model_sets(experiment, bare_conf, tmp_path, monkeypatch):
+    usual = compose(f"experiment={experiment}")
+    shutil.copytree(bare_conf, tmp_path / "conf")
+    for file in (tmp_path / "conf" / "model").iterdir():
+        file.write_text(MODEL_WITH_OTHER_DEFAULTS)
+    monkeypatch.setattr("gan_lightning.config.CONF_DIR", tmp_path / "conf")
+    assert compose(f"experiment={experiment}") == usual
+
+
+MODEL_WITH_OTHER_DEFAULTS = """# @package _global_
+defaults:
+  - override /loss: hinge
+  - override /penalty: r1
+  - override /augment: diffaugment
+
+data: {batch_size: 7}
+max_generator_steps: 3
+model:
+  spectral_norm: true
+  ema_half_life: 5
+  generator_optimizer: {_target_: torch.optim.Adam, _partial_: true, lr: 1.0, betas: [0.1, 0.1], weight_decay: 2}
+  discriminator_optimizer: {_target_: torch.optim.Adam, _partial_: true, lr: 1.0, betas: [0.1, 0.1], weight_decay: 2}
+  scheduler: {_target_: torch.optim.lr_scheduler.LinearLR, _partial_: true, start_factor: 0.5, total_iters: 9}
+"""
+
+
+def test_the_choice_of_a_model_is_the_recipes_own():
+    """It names the run's folder; one recipe that starts from another replaces it."""
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        for name in PUBLISHED:
+            cfg = hydra_compose("train", overrides=[f"experiment={name}"], return_hydra_config=True)
+            assert f"paper/{cfg.hydra.runtime.choices.model}" == name
 
 
 def test_the_command_line_wins_over_the_experiment():

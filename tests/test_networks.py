@@ -120,6 +120,59 @@ def test_dcgan_halves_down_to_7_or_4_pixels():
         resolutions(50)
 
 
+def test_levels_may_be_asked_for_and_only_5x5_kernels_halve_odd_sizes():
+    assert resolutions(28, kernel=5, levels=3) == [28, 14, 7, 4]
+    assert resolutions(28, kernel=5, levels=4) == [28, 14, 7, 4, 2]
+    assert resolutions(64, levels=2) == [64, 32, 16]
+    for size, kernel, levels in ((28, 4, 3), (28, 5, 5), (32, 5, 5)):
+        with pytest.raises(UserError, match=f"levels={levels} halves images of {size} pixels to .*: type a smaller"):
+            resolutions(size, kernel, levels)
+
+
+def dcgan(**options):
+    """The DCGAN pair for 28 pixels and z of 128, built with some options (D has no `output`)."""
+    cfg = compose("network=dcgan").network
+    of_discriminator = {key: value for key, value in options.items() if key != "output"}
+    generator = build(cfg.generator, image_shape=(1, 28, 28), latent_dim=128, num_classes=0, **options)
+    return generator, build(cfg.discriminator, image_shape=(1, 28, 28), **of_discriminator)
+
+
+def test_the_mnist_networks_of_wgan_gps_authors_can_be_built():
+    """gan_mnist.py: 4x4x256, then 5x5 kernels to 7x7x128, 14x14x64 and the image, a sigmoid; the critic likewise."""
+    generator, critic = dcgan(norm="none", kernel=5, levels=3, output="sigmoid", init="glorot_he")
+    counts = [sum(parameter.numel() for parameter in network.parameters()) for network in (generator, critic)]
+    assert counts == [
+        129 * 4096 + (25 * 256 + 1) * 128 + (25 * 128 + 1) * 64 + (25 * 64 + 1) * 1,
+        (25 * 1 + 1) * 64 + (25 * 64 + 1) * 128 + (25 * 128 + 1) * 256 + 4096 + 1,
+    ]
+    sizes = []
+    for layer in generator.modules():
+        if isinstance(layer, nn.ConvTranspose2d):
+            layer.register_forward_hook(lambda layer, inputs, maps: sizes.append(maps.shape[2]))
+    images = generator(torch.randn(3, 128))
+    assert sizes == [7, 14, 28] and critic(images).shape == (3,)
+    assert isinstance(generator.layers[-1], StretchedSigmoid)
+
+
+@pytest.mark.parametrize("kernel,levels", [(4, None), (5, None), (5, 3)])
+def test_glorot_he_weights_fill_the_bound_of_their_fans(kernel, levels):
+    """U(-b, b) of variance b^2 / 3 = 4 / (fan-in + fan-out), on linear layers 2; strides thin one of the fans out."""
+    torch.manual_seed(0)
+    for network in dcgan(norm="none", kernel=kernel, levels=levels, init="glorot_he"):
+        layers = [m for m in network.modules() if isinstance(m, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d))]
+        for layer in layers:
+            if isinstance(layer, nn.Linear):
+                variance = 2 / (layer.in_features + layer.out_features)
+            else:
+                here, thinned = layer.in_channels * kernel**2, layer.out_channels * kernel**2 / 4
+                if isinstance(layer, nn.ConvTranspose2d):
+                    here, thinned = layer.in_channels * kernel**2 / 4, layer.out_channels * kernel**2
+                variance = 4 / (here + thinned)
+            assert layer.weight.abs().max() <= math.sqrt(3 * variance)
+            assert layer.weight.abs().max().item() == pytest.approx(math.sqrt(3 * variance), rel=0.02)  # of 1,000 draws
+            assert (layer.bias == 0).all()
+
+
 def test_dcgan_follows_the_papers_rules():
     generator, discriminator = pair("dcgan", (1, 64, 64))
     weights = torch.cat([m.weight.flatten() for m in generator.modules() if isinstance(m, nn.ConvTranspose2d)])
@@ -138,8 +191,9 @@ def test_dcgan_without_biases_keeps_them_where_no_norm_follows():
             compose("network=dcgan").network.values(), ({"latent_dim": 10, "num_classes": 0}, {}), strict=True
         )
     )
-    layers = [m for m in generator.modules() if isinstance(m, (nn.Linear, nn.ConvTranspose2d))]
-    assert all(layer.bias is None for layer in layers)
+    *others, output = [m for m in generator.modules() if isinstance(m, (nn.Linear, nn.ConvTranspose2d))]
+    assert output.bias is not None
+    assert all(layer.bias is None for layer in others)
     first, *others = [m for m in discriminator.modules() if isinstance(m, nn.Conv2d)]
     assert first.bias is not None and discriminator.head.bias is not None
     assert all(layer.bias is None for layer in others)

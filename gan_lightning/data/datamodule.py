@@ -26,13 +26,20 @@ class Splits(NamedTuple):
     test: Batch
 
 
-def hold_out(data: Batch, count: int) -> tuple[Batch, Batch]:
-    """Split `count` images, drawn with a fixed seed, off a data set: (rest, held out)."""
+Place = Literal["random", "end"]
+"""Where the images held out for validation come from: drawn with a fixed seed, or the last ones of the file."""
+
+
+def hold_out(data: Batch, count: int, place: Place = "random") -> tuple[Batch, Batch]:
+    """Split `count` images off a data set: (rest, held out), each in the data set's own order."""
     if not 0 <= count < len(data.images):
         raise UserError(
             f"cannot hold out {count:,} of {len(data.images):,} images; the rest trains and must not be empty"
         )
-    order = torch.randperm(len(data.images), generator=torch.Generator().manual_seed(SPLIT_SEED))
+    if place == "end":
+        order = torch.arange(len(data.images)).flip(0)
+    else:
+        order = torch.randperm(len(data.images), generator=torch.Generator().manual_seed(SPLIT_SEED))
     held, rest = order[:count].sort().values, order[count:].sort().values
     return Batch(data.images[rest], data.labels[rest]), Batch(data.images[held], data.labels[held])
 
@@ -170,15 +177,20 @@ class Resizable(ImageData):
 
     Args:
         size: height and width; `load` gives images of it.
+        validation_from: where the validation images come from: `random`, drawn with a fixed seed, or the `end` of
+            the training images in the order of their file.
         options: of every data set.
     """
 
     base_name: str
     channels = 1
 
-    def __init__(self, size: Literal[28, 32, 64] = ORIGINAL_SIZE, **options: Any) -> None:
+    def __init__(
+        self, size: Literal[28, 32, 64] = ORIGINAL_SIZE, validation_from: Place = "random", **options: Any
+    ) -> None:
         super().__init__(**options)
         self.size = size
+        self.validation_from: Place = validation_from
         if size != ORIGINAL_SIZE:
             self.reference = None
 

@@ -48,10 +48,10 @@ def parse_idx(content: bytes) -> Tensor:
 class IDXData(Resizable):
     """One of the two data sets that come as four IDX files of 60,000 + 10,000 gray 28x28 images.
 
-    The test split is the official one; `validation_images` of the official training split, drawn with a fixed
-    seed, are held out. Files are looked for in the user's cache, `dir`, $GAN_LIGHTNING_DATA (neither is ever
-    written to), torchvision's mirrors and, for Fashion-MNIST, Debian's package; what is found is verified by
-    its checksum and cached unpacked, so that the cache holds nothing that another source would give differently.
+    The test split is the official one; `validation_images` of the official training split are held out. Files are
+    looked for in the user's cache, `dir`, $GAN_LIGHTNING_DATA (neither is ever written to), torchvision's mirrors and,
+    for Fashion-MNIST, Debian's package; what is found is verified by its checksum and cached unpacked, so that the
+    cache holds nothing that another source would give differently.
 
     Args:
         dir: a folder that holds the IDX files, gzipped or not, flat or in torchvision's layout.
@@ -107,7 +107,7 @@ class IDXData(Resizable):
         train_images, train_labels, test_images, test_labels = arrays
         train = Batch(resize(train_images.unsqueeze(1), self.size), train_labels.long())
         test = Batch(resize(test_images.unsqueeze(1), self.size), test_labels.long())
-        return Splits(*hold_out(train, self.validation_images), test)
+        return Splits(*hold_out(train, self.validation_images, self.validation_from), test)
 
     def is_cached(self, name: str) -> bool:
         """Whether the cache holds this file, undamaged."""

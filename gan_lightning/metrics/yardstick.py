@@ -73,7 +73,8 @@ class Yardstick:
     """n real images of a split that no generator is trained on, and all that samples are compared with.
 
     Distances compare n samples with these n images. Memorisation compares training images with validation images,
-    which were drawn from one set. The floor is what real training images score; of memorisation, what test images do.
+    which were drawn from one set (or are its two ends, with data.validation_from=end). The floor is what real training
+    images score; of memorisation, what test images do.
 
     Args:
         data: the data set; it is fetched and read.

@@ -55,9 +55,10 @@ class ConvPoolGenerator(nn.Module):
 
 
 class ConvPoolDiscriminator(HeadedDiscriminator):
-    """Two 5x5 convolutions with LeakyReLU and max pooling, one fully connected layer: images (N, C, H, W) -> logits.
+    """Two convolutions with LeakyReLU, one fully connected layer: images (N, C, H, W) -> logits (N,).
 
-    The convolutions are not padded: 28 -> 24 -> 12 -> 8 -> 4 pixels. Weights as in `xavier_init`.
+    The convolutions are 5x5 with max pooling behind, 28 -> 24 -> 12 -> 8 -> 4 pixels, or `strided`: 4x4 of stride 2,
+    28 -> 13 -> 5 pixels. They are not padded. Weights as in `xavier_init`.
 
     Args:
         image_shape: of the images.
@@ -65,6 +66,7 @@ class ConvPoolDiscriminator(HeadedDiscriminator):
         width: channels of the first convolution; twice as many in the second.
         norm: of the second convolution.
         slope: of LeakyReLU.
+        strided: 4x4 convolutions of stride 2 instead of 5x5 ones with max pooling.
     """
 
     def __init__(
@@ -74,12 +76,16 @@ class ConvPoolDiscriminator(HeadedDiscriminator):
         width: PositiveInt = 32,
         norm: Norm = "none",
         slope: NonNegativeFloat = 0.01,
+        strided: bool = False,
     ) -> None:
         super().__init__()
-        channels, size = image_shape[0], ((image_shape[1] - 4) // 2 - 4) // 2
+        channels, size = image_shape[0], image_shape[1]
+        kernel, stride, pool = (4, 2, nn.Identity()) if strided else (5, 1, nn.MaxPool2d(2))
+        for _ in range(2):
+            size = (size - 2) // 2 if strided else (size - 4) // 2
         self.layers = nn.Sequential(
-            nn.Conv2d(channels, width, 5), nn.LeakyReLU(slope), nn.MaxPool2d(2),
-            nn.Conv2d(width, 2 * width, 5), norm_2d(norm, 2 * width), nn.LeakyReLU(slope), nn.MaxPool2d(2),
+            nn.Conv2d(channels, width, kernel, stride), nn.LeakyReLU(slope), pool,
+            nn.Conv2d(width, 2 * width, kernel, stride), norm_2d(norm, 2 * width), nn.LeakyReLU(slope), pool,
             FlattenPixels(),
             nn.Linear(2 * width * size**2, hidden), nn.LeakyReLU(slope),
         )  # fmt: skip

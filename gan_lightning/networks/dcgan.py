@@ -1,9 +1,9 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
 from gan_lightning.errors import UserError
@@ -14,14 +14,17 @@ from gan_lightning.networks.layers import (
     Norm,
     UnflattenPixels,
     VectorNorm,
+    glorot_he_init,
     he_init,
     hidden_layers,
     norm_2d,
     normal_all_init,
     normal_init,
 )
+from gan_lightning.networks.mlp import OUTPUTS, Output
 
-Init = Literal["auto", "normal", "normal_all", "he"]
+Init = Literal["auto", "normal", "normal_all", "he", "glorot_he"]
+Kernel = Literal[4, 5]
 
 INIT_STD = 0.02
 
@@ -29,15 +32,27 @@ INITIALISERS: dict[str, Callable[[nn.Module], None]] = {
     "normal": partial(normal_init, std=INIT_STD),
     "normal_all": partial(normal_all_init, std=INIT_STD),
     "he": he_init,
+    "glorot_he": glorot_he_init,
 }
 
 
-def resolutions(image_size: int) -> list[int]:
-    """Feature-map sizes from the image down to the smallest: halved while even and above 4.
+def resolutions(image_size: int, kernel: Kernel = 4, levels: int | None = None) -> list[int]:
+    """Feature-map sizes from the image down to the smallest: halved while even and above 4, or `levels` times.
 
-    28 -> [28, 14, 7], 32 -> [32, 16, 8, 4], 64 -> [64, 32, 16, 8, 4].
+    28 -> [28, 14, 7], 32 -> [32, 16, 8, 4], 64 -> [64, 32, 16, 8, 4]. Only 5x5 kernels halve an odd size, rounding up:
+    three levels of 28 are [28, 14, 7, 4].
     """
     sizes = [image_size]
+    if levels is not None:
+        for _ in range(levels):
+            sizes.append((sizes[-1] + 1) // 2)
+        if sizes[-1] < 2 or (kernel == 4 and any(size % 2 for size in sizes[:-1])):
+            raise UserError(
+                f"levels={levels} halves images of {image_size} pixels to {', '.join(map(str, sizes[1:]))}; the "
+                "smallest must have 2 pixels or more, and 4x4 kernels halve no odd number: type a smaller levels=, "
+                "levels=null, or kernel=5 (in both networks)"
+            )
+        return sizes
     while sizes[-1] % 2 == 0 and sizes[-1] > 4:
         sizes.append(sizes[-1] // 2)
     if sizes[-1] > 7:
@@ -48,10 +63,15 @@ def resolutions(image_size: int) -> list[int]:
     return sizes
 
 
-def channels(image_shape: ImageShape, width: int) -> list[int]:
-    """Channels at each of `resolutions`: the image's own, then width, 2 width, 4 width ..."""
-    depth = len(resolutions(image_shape[1])) - 1
+def channels(image_shape: ImageShape, width: int, depth: int | None = None) -> list[int]:
+    """Channels at each of `resolutions` (or so many of them): the image's own, then width, 2 width, 4 width ..."""
+    depth = len(resolutions(image_shape[1])) - 1 if depth is None else depth
     return [image_shape[0], *(width * 2**level for level in range(depth))]
+
+
+def padding(kernel: Kernel) -> int:
+    """Of a convolution of stride 2 that halves the resolution."""
+    return (kernel - 1) // 2
 
 
 def initialiser(norm: Norm, init: Init) -> Callable[[nn.Module], None]:
@@ -72,7 +92,7 @@ def for_vectors(norm: Norm) -> VectorNorm:
 class DCGANGenerator(nn.Module):
     """DCGAN generator (Radford et al. 2016, arXiv:1511.06434): latent vectors -> images (N, C, H, W).
 
-    Fully connected layers if asked for, a linear projection to the smallest feature map, then 4x4 transposed
+    Fully connected layers if asked for, a linear projection to the smallest feature map, then 4x4 (or 5x5) transposed
     convolutions of stride 2, each with norm and ReLU; tanh at the end, no norm on the output layer.
 
     Args:
@@ -82,8 +102,12 @@ class DCGANGenerator(nn.Module):
         hidden: units of fully connected layers (with norm and ReLU) between z and the projection; the paper has none.
         width: channels of the last hidden layer; doubled at each lower resolution.
         norm: of the hidden layers.
-        bias: whether the layers have biases.
-        init: of the weights: `normal`, `normal_all` (norms, too, start around 0), `he`, or `auto` by the norm.
+        bias: whether the hidden layers have biases; the output, which no norm follows, always has one.
+        init: of the weights: `normal`, `normal_all` (norms, too, start around 0), `he`, `glorot_he`, or `auto` by the
+            norm.
+        kernel: height and width of the kernels.
+        levels: how often the resolution doubles; None for `resolutions` as they are.
+        output: tanh, or a sigmoid stretched to [-1, 1].
     """
 
     def __init__(
@@ -96,16 +120,24 @@ class DCGANGenerator(nn.Module):
         norm: Norm = "batch",
         bias: bool = True,
         init: Init = "auto",
+        kernel: Kernel = 4,
+        levels: PositiveInt | None = None,
+        output: Output = "tanh",
     ) -> None:
         super().__init__()
-        widths = channels(image_shape, width)[::-1]
-        size = resolutions(image_shape[1])[-1]
+        sizes = resolutions(image_shape[1], kernel, levels)[::-1]
+        widths = channels(image_shape, width, len(sizes) - 1)[::-1]
+        size = sizes[0]
         units = [latent_dim + num_classes, *hidden]
         layers = hidden_layers(units, 0.0, for_vectors(norm), bias=bias)
         layers += [nn.Linear(units[-1], widths[0] * size**2, bias=bias), UnflattenPixels(widths[0], size)]
-        for inputs, outputs in pairwise(widths):
-            layers += [norm_2d(norm, inputs), nn.ReLU(), nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=bias)]
-        self.layers = nn.Sequential(*layers, nn.Tanh())
+        for level, (inputs, outputs) in enumerate(pairwise(widths)):
+            is_output = level == len(widths) - 2
+            extra = sizes[level + 1] - 2 * sizes[level] + kernel % 2  # 5x5 kernels: a row and a column for even sizes
+            shape: Any = {"kernel_size": kernel, "stride": 2, "padding": padding(kernel), "output_padding": extra}
+            convolution = nn.ConvTranspose2d(inputs, outputs, bias=bias or is_output, **shape)
+            layers += [norm_2d(norm, inputs), nn.ReLU(), convolution]
+        self.layers = nn.Sequential(*layers, OUTPUTS[output]())
         self.apply(initialiser(norm, init))
 
     def forward(self, latent: Tensor) -> Tensor:
@@ -116,8 +148,8 @@ class DCGANGenerator(nn.Module):
 class DCGANDiscriminator(HeadedDiscriminator):
     """DCGAN discriminator: images (N, C, H, W) -> logits (N,).
 
-    4x4 convolutions of stride 2 with LeakyReLU 0.2; no norm on the first layer; fully connected layers if asked for; a
-    linear output.
+    4x4 (or 5x5) convolutions of stride 2 with LeakyReLU; no norm on the first layer; fully connected layers if asked
+    for; a linear output.
 
     Args:
         image_shape: of the images.
@@ -126,6 +158,9 @@ class DCGANDiscriminator(HeadedDiscriminator):
         norm: of the hidden layers but the first.
         bias: whether these have biases; the first and the output, which no norm follows, always have.
         init: of the weights, as the generator's.
+        kernel: height and width of the kernels.
+        levels: how often the resolution is halved; None for `resolutions` as they are.
+        slope: of LeakyReLU.
     """
 
     def __init__(
@@ -136,19 +171,22 @@ class DCGANDiscriminator(HeadedDiscriminator):
         norm: Norm = "batch",
         bias: bool = True,
         init: Init = "auto",
+        kernel: Kernel = 4,
+        levels: PositiveInt | None = None,
+        slope: NonNegativeFloat = 0.2,
     ) -> None:
         super().__init__()
-        widths = channels(image_shape, width)
-        size = resolutions(image_shape[1])[-1]
+        sizes = resolutions(image_shape[1], kernel, levels)
+        widths = channels(image_shape, width, len(sizes) - 1)
         layers: list[nn.Module] = []
         for level, (inputs, outputs) in enumerate(pairwise(widths)):
             layers += [
-                nn.Conv2d(inputs, outputs, 4, 2, 1, bias=bias or level == 0),
+                nn.Conv2d(inputs, outputs, kernel, 2, padding(kernel), bias=bias or level == 0),
                 norm_2d(norm if level > 0 else "none", outputs),
-                nn.LeakyReLU(0.2),
+                nn.LeakyReLU(slope),
             ]
-        units = [widths[-1] * size**2, *hidden]
-        layers += [FlattenPixels(), *hidden_layers(units, 0.2, for_vectors(norm), bias=bias)]
+        units = [widths[-1] * sizes[-1] ** 2, *hidden]
+        layers += [FlattenPixels(), *hidden_layers(units, slope, for_vectors(norm), bias=bias)]
         self.layers = nn.Sequential(*layers)
         self.head = nn.Linear(units[-1], 1)
         self.apply(initialiser(norm, init))

@@ -100,20 +100,38 @@ class StretchedSigmoid(nn.Module):
         return torch.tanh(x / 2)
 
 
-def he_init(module: nn.Module) -> None:
-    """Weights ~ N(0, 2 / fan-in) (He et al. 2015, arXiv:1502.01852), biases 0: for networks without norms.
+def fans(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d) -> tuple[float, float]:
+    """Fan-in, the number of inputs that reach one output, and fan-out, the number of outputs one input reaches.
 
-    Fan-in is the number of inputs that reach one output; of a transposed convolution only each stride-th do.
+    Of a strided convolution an input reaches only each stride-th; of a transposed one only so many inputs an output.
     """
-    if isinstance(module, nn.Linear):
-        fan_in = module.in_features
-    elif isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
-        fan_in = module.in_channels * math.prod(module.kernel_size)
-        if isinstance(module, nn.ConvTranspose2d):
-            fan_in //= math.prod(module.stride)
-    else:
+    if isinstance(layer, nn.Linear):
+        return layer.in_features, layer.out_features
+    pixels, strides = math.prod(layer.kernel_size), math.prod(layer.stride)
+    inputs, outputs = layer.in_channels * pixels, layer.out_channels * pixels
+    return (inputs / strides, outputs) if isinstance(layer, nn.ConvTranspose2d) else (inputs, outputs / strides)
+
+
+def he_init(module: nn.Module) -> None:
+    """Weights ~ N(0, 2 / fan-in) (He et al. 2015, arXiv:1502.01852), biases 0: for networks without norms."""
+    if not isinstance(module, LINEAR):
         return
+    fan_in, _ = fans(module)
     nn.init.normal_(module.weight, 0.0, math.sqrt(2 / fan_in))
+    if module.bias is not None:
+        nn.init.zeros_(module.bias)
+
+
+def glorot_he_init(module: nn.Module) -> None:
+    """Weights of convolutions ~ U of variance 4 / (fan-in + fan-out), of linear layers 2 / (the same), biases 0.
+
+    The variance of Glorot & Bengio 2010, twice where a ReLU follows: so start the networks of WGAN-GP's authors.
+    """
+    if not isinstance(module, LINEAR):
+        return
+    gain = 2 if isinstance(module, nn.Linear) else 4
+    bound = math.sqrt(3 * gain / sum(fans(module)))
+    nn.init.uniform_(module.weight, -bound, bound)
     if module.bias is not None:
         nn.init.zeros_(module.bias)
 
