@@ -99,6 +99,23 @@ def test_every_discriminator_is_a_linear_head_on_features(network):
     torch.testing.assert_close(discriminator(images), logits, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("network", HEADS)
+def test_under_autocast_the_head_computes_in_float32(network):
+    _, discriminator = pair(network, (1, 28, 28))
+    discriminator.eval()  # no dropout: features are the same twice
+    images = torch.rand(4, 1, 28, 28) * 2 - 1
+    with torch.autocast("cpu", torch.bfloat16):
+        features, logits = discriminator.features(images), discriminator(images)
+    assert features.dtype == torch.bfloat16 and logits.dtype == torch.float32
+    assert torch.equal(logits, discriminator.head(features.float()).squeeze(1))
+
+
+@pytest.mark.parametrize("network", options("network"))
+def test_logits_of_a_discriminator_in_float64_are_in_float64(network):
+    _, discriminator = pair(network, (1, 28, 28))
+    assert discriminator.double()(torch.rand(4, 1, 28, 28, dtype=torch.float64)).dtype == torch.float64
+
+
 @pytest.mark.parametrize("network", options("network"))
 def test_a_generator_for_classes_reads_the_label_behind_z(network):
     cfg = compose(f"network={network}").network.generator

@@ -86,6 +86,29 @@ def test_a_projection_is_the_head_plus_an_inner_product():
     torch.testing.assert_close(module.assess(real).logits, expected, rtol=1e-4, atol=1e-5)
 
 
+@torch.no_grad()
+def in_bfloat16(module):
+    """What is said of some images in eval mode under autocast, their code, and the features it was said from."""
+    real, _ = batch(module.eval())
+    with torch.autocast("cpu", torch.bfloat16):
+        return module.assess(real), real.code, module.discriminator.discriminator.features(real.images)
+
+
+def test_under_autocast_a_projection_is_computed_in_float32():
+    module = built("model=projection")
+    verdict, code, features = in_bfloat16(module)
+    expected = module.discriminator.discriminator.judge(features) + module.discriminator.fit(features.float(), code)
+    assert features.dtype == torch.bfloat16 and torch.equal(verdict.logits, expected)
+
+
+@pytest.mark.parametrize("model", ["acgan", "infogan"])
+def test_under_autocast_a_second_answer_is_computed_in_float32(model):
+    module = built(f"model={model}")
+    verdict, _, features = in_bfloat16(module)
+    assert features.dtype == torch.bfloat16
+    assert torch.equal(verdict.answer, module.discriminator.answer(features.float()))
+
+
 def test_acgan_rewards_the_right_class_in_both_players():
     module = built("model=acgan")
     real, fake = batch(module)

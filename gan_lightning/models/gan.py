@@ -29,6 +29,7 @@ from gan_lightning.models.rules import (
     warn_of_a_free_critic,
 )
 from gan_lightning.networks.heads import normalise_spectrally, show_variety
+from gan_lightning.networks.layers import at_least_float32
 from gan_lightning.networks.statistics import pack
 from gan_lightning.penalties import Penalty
 
@@ -352,7 +353,7 @@ class GAN(LightningModule):
     def ask(self, images: Tensor, code: Tensor) -> Verdict:
         """D's verdict on augmented images, in packs if it judges several at once."""
         logits, answer = self.verdict(pack(images, self.packed) if self.packed > 1 else images, code)
-        return Verdict(logits.float(), None if answer is None else answer.float())
+        return Verdict(at_least_float32(logits), None if answer is None else at_least_float32(answer))
 
     def judge(self, real: Sample, fake: Sample) -> tuple[Verdict, Verdict]:
         """Verdicts on real and on fake images: in one pass, unless D would mix the two."""

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from gan_lightning.images import ImageShape
 from gan_lightning.networks.dcgan import channels, initialiser, resolutions
-from gan_lightning.networks.layers import FlattenPixels, Norm, UnflattenPixels, norm_2d
+from gan_lightning.networks.layers import FlattenPixels, Norm, UnflattenPixels, at_least_float32, norm_2d
 
 SLOPE = 0.2  # of LeakyReLU
 
@@ -58,8 +58,8 @@ class AutoencoderDiscriminator(nn.Module):
         return self.decoder(code)
 
     def energy(self, images: Tensor, code: Tensor) -> Tensor:
-        """Images (N, C, H, W) and their codes -> errors of their reconstructions (N,), 0 or more, in float32."""
-        error = images.float() - self.decode(code).float()
+        """Images (N, C, H, W) and their codes -> their reconstructions' errors (N,), 0 or more, at least in float32."""
+        error = at_least_float32(images) - at_least_float32(self.decode(code))
         return error.abs().pow(self.power).flatten(1).mean(1)
 
     def forward(self, images: Tensor) -> Tensor:

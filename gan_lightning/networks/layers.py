@@ -1,4 +1,5 @@
 import math
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Literal
 
@@ -54,8 +55,26 @@ def hidden_layers(
     return layers
 
 
+def at_least_float32(x: Tensor) -> Tensor:
+    """bfloat16 as float32; float32 and float64 as they are."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+def in_float32(function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+    """What a function gives without autocast, on inputs of at least float32.
+
+    Losses compare logits, and the difference of two of them, D(x) - D(G(z)), is smaller than either: rounded to
+    bfloat16, it would be wrong by a percent.
+    """
+    with torch.autocast(inputs[0].device.type, enabled=False):
+        return function(*map(at_least_float32, inputs))
+
+
 class HeadedDiscriminator(nn.Module):
-    """A discriminator of two parts: `features` of an image, and a linear `head` on them that gives its logit."""
+    """A discriminator of two parts: `features` of an image, and a linear `head` on them that gives its logit.
+
+    The head computes in float32 even where autocast has the features in bfloat16.
+    """
 
     head: nn.Module
 
@@ -64,8 +83,8 @@ class HeadedDiscriminator(nn.Module):
         raise NotImplementedError
 
     def judge(self, features: Tensor) -> Tensor:
-        """Features (N, F) -> logits (N,)."""
-        return self.head(features).squeeze(1)
+        """Features (N, F) -> logits (N,), in float32 or float64."""
+        return in_float32(self.head, features).squeeze(1)
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (N, C, H, W) -> logits (N,)."""

@@ -5,6 +5,7 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from gan_lightning.errors import UserError
+from gan_lightning.networks.layers import at_least_float32
 
 EPSILON = 1e-8  # inside the square root, whose slope at 0 is infinite
 
@@ -24,7 +25,7 @@ class MinibatchStd(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """(N, F) -> (N, F + 1); N must be a multiple of `group`."""
         check_multiple(f"minibatch standard deviation over groups of {self.group}", self.group, len(features))
-        groups = features.float().unflatten(0, (-1, self.group))
+        groups = at_least_float32(features).unflatten(0, (-1, self.group))
         deviation = (groups.var(1, correction=0) + EPSILON).sqrt().mean(1)
         column = deviation.repeat_interleave(self.group).unsqueeze(1)
         return torch.cat([features, column.to(features.dtype)], 1)
