@@ -14,6 +14,7 @@ from gan_lightning.config import check, compose
 from gan_lightning.errors import UserError
 from gan_lightning.networks.attention import SelfAttention
 from gan_lightning.networks.autoencoder import AutoencoderDiscriminator
+from gan_lightning.networks.dcgan import resolutions
 from gan_lightning.networks.r3gan import (
     ACTIVATION_GAIN,
     BilinearDown,
@@ -21,6 +22,7 @@ from gan_lightning.networks.r3gan import (
     FixupBlock,
     R3GANDiscriminator,
     R3GANGenerator,
+    Resampling,
 )
 from gan_lightning.networks.resnet import (
     ConditionalBatchNorm,
@@ -317,12 +319,9 @@ def test_r3gans_parameters_are_counted():
     assert parameters(discriminator) == 3 * w + blocks + between + four * 49 + four + 1
 
 
-@pytest.mark.parametrize("resample", [BilinearUp(), BilinearDown(6)])
-def test_resampling_keeps_constants_and_is_symmetric(resample):
+@pytest.mark.parametrize("resample", [BilinearUp(6), BilinearDown(6)])
+def test_resampling_treats_directions_and_channels_alike(resample):
     resample = resample.double()
-    constant = torch.full((1, 2, 6, 6), 0.37, dtype=torch.float64)
-    result = resample(constant)
-    torch.testing.assert_close(result, torch.full_like(result, 0.37))
     maps = torch.randn(2, 3, 6, 6, dtype=torch.float64)
     for axes in ((2,), (3,), (2, 3)):
         torch.testing.assert_close(resample(maps.flip(axes)), resample(maps).flip(axes))
@@ -331,24 +330,41 @@ def test_resampling_keeps_constants_and_is_symmetric(resample):
         torch.testing.assert_close(resample(maps[:, [channel]]), resample(maps)[:, [channel]])
 
 
+@pytest.mark.parametrize("resample,edge", [(BilinearUp(6), 3 / 4), (BilinearDown(6), 7 / 8)])
+def test_constants_stay_but_at_the_edges_where_they_meet_zeros(resample, edge):
+    result = resample.double()(torch.ones(1, 1, 6, 6, dtype=torch.float64))[0, 0]
+    profile = torch.ones(len(result), dtype=torch.float64)
+    profile[0] = profile[-1] = edge
+    assert torch.equal(result, profile.outer(profile))
+
+
 def smooth(maps):
-    """[1, 2, 1] / 4 along both axes, edges repeated."""
-    padded = F.pad(maps, (1, 1, 1, 1), mode="replicate")
-    rows = (padded[:, :, :-2] + 2 * padded[:, :, 1:-1] + padded[:, :, 2:]) / 4
-    return (rows[..., :-2] + 2 * rows[..., 1:-1] + rows[..., 2:]) / 4
+    """[1, 2, 1] / 4 along both axes, zeros outside."""
+    weights = torch.tensor([1, 2, 1], dtype=maps.dtype) / 4
+    kernel = weights.outer(weights).expand(maps.shape[1], 1, 3, 3)
+    return F.conv2d(maps, kernel, padding=1, groups=maps.shape[1])
 
 
-def test_resampling_is_the_121_filter():
-    maps = torch.randn(2, 3, 6, 6)
+@pytest.mark.parametrize("size", [4, 6, 14])
+def test_resampling_is_the_121_filter(size):
+    maps = torch.randn(2, 3, size, size, dtype=torch.float64)
     up = smooth(maps.repeat_interleave(2, 2).repeat_interleave(2, 3))
-    torch.testing.assert_close(BilinearUp()(maps), up, rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(BilinearDown(6)(maps), F.avg_pool2d(smooth(maps), 2), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(BilinearUp(size).double()(maps), up)
+    torch.testing.assert_close(BilinearDown(size).double()(maps), F.avg_pool2d(smooth(maps), 2))
 
 
 def test_down_sampling_is_up_sampling_transposed():
     small, large = torch.randn(1, 1, 4, 4, dtype=torch.float64), torch.randn(1, 1, 8, 8, dtype=torch.float64)
-    up, down = BilinearUp(), BilinearDown(8).double()
+    up, down = BilinearUp(4).double(), BilinearDown(8).double()
     torch.testing.assert_close((up(small) * large).sum(), 4 * (small * down(large)).sum())
+
+
+@pytest.mark.parametrize("image_size", [28, 32, 64])
+def test_every_map_is_resampled_by_the_matrix_of_its_size(image_size):
+    for network in pair("r3gan", (1, image_size, image_size)):
+        steps = [module.matrix.shape for module in network.modules() if isinstance(module, Resampling)]
+        sizes = resolutions(image_size) if isinstance(network, R3GANDiscriminator) else resolutions(image_size)[::-1]
+        assert [tuple(shape)[::-1] for shape in steps] == list(itertools.pairwise(sizes))
 
 
 def test_no_checkerboard_survives_downsampling():
