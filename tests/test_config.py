@@ -10,7 +10,7 @@ from torch.nn.utils.parametrize import is_parametrized
 from gan_lightning import __main__, commands
 from gan_lightning.config import CONFIG_ERRORS, ROOT, check, compose, describe, explain, options
 from gan_lightning.errors import UserError
-from gan_lightning.precision import choose_precision
+from gan_lightning.precision import bfloat16_is_faster, choose_precision
 from gan_lightning.train import longer, trainer_options
 from tests.helpers import built, run
 
@@ -365,11 +365,46 @@ def test_several_processes_get_a_strategy_for_two_optimizers():
     assert compose("accelerator=multi_gpu").trainer.sync_batchnorm
 
 
-def test_precision_is_chosen_and_explained(monkeypatch):
-    for native, expected, reason in ((True, "bf16-mixed", "natively"), (False, "32-true", "does not compute")):
-        monkeypatch.setattr("gan_lightning.precision.native_bfloat16", lambda accelerator, native=native: native)
-        precision, why = choose_precision("auto", "cpu")
-        assert precision.precision == expected and reason in why
+INTELS, AMDS = "vendor_id\t: GenuineIntel\n", "vendor_id\t: AuthenticAMD\nflags\t\t: fpu intel_ppin\n"
+
+PROCESSORS = {  # what torch finds, /proc/cpuinfo (None: there is none) and whether bfloat16 is faster
+    "Intel's with AMX": ({"amx_bf16": True, "avx512_bf16": True}, INTELS, True),
+    "Intel's with AVX512-BF16": ({"amx_bf16": False, "avx512_bf16": True}, INTELS, False),
+    "the same, by name": ({"avx512_bf16": True, "cpu_name": "Intel Xeon"}, None, False),
+    "AMD's with AVX512-BF16": ({"amx_bf16": False, "avx512_bf16": True, "cpu_name": "AMD EPYC 9R14"}, AMDS, True),
+    "AMD's without": ({"avx512_bf16": False}, AMDS, False),
+    "Apple's": ({"bf16": True}, None, True),
+    "an old one": ({}, INTELS, False),
+}
+
+
+@pytest.mark.parametrize("processor", PROCESSORS)
+def test_precision_is_chosen_by_the_kind_of_processor_and_explained(processor, monkeypatch, tmp_path):
+    capabilities, cpuinfo, faster = PROCESSORS[processor]
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: capabilities)
+    monkeypatch.setattr("platform.processor", lambda: "")
+    monkeypatch.setattr("gan_lightning.precision.CPUINFO", tmp_path / "cpuinfo")
+    if cpuinfo is not None:
+        (tmp_path / "cpuinfo").write_text(cpuinfo)
+    precision, why = choose_precision("auto", "cpu")
+    assert precision.precision == ("bf16-mixed" if faster else "32-true")
+    assert why == (
+        "bfloat16 where safe (precision=auto: bfloat16 is faster on this processor)"
+        if faster
+        else "float32 (precision=auto: bfloat16 is no faster on this processor)"
+    )
+
+
+def test_windows_names_the_vendor_in_its_description(monkeypatch, tmp_path):
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: {"avx512_bf16": True})
+    monkeypatch.setattr("gan_lightning.precision.CPUINFO", tmp_path / "none")
+    for vendor, faster in (("GenuineIntel", False), ("AuthenticAMD", True)):
+        description = f"x Family 6 Model 143 Stepping 8, {vendor}"
+        monkeypatch.setattr("platform.processor", lambda description=description: description)
+        assert bfloat16_is_faster("cpu") == faster
+
+
+def test_a_precision_that_is_asked_for_is_the_one():
     assert choose_precision("bf16", "cpu")[0].precision == "bf16-mixed"
     assert choose_precision(32, "cpu")[0].precision == "32-true"
 
