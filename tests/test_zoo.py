@@ -283,9 +283,9 @@ def test_terms_are_in_proportion_to_their_weights(model, weight):
 @pytest.mark.parametrize(
     "words,cure",
     [
-        (("loss=energy_margin", "network=dcgan"), "type network=autoencoder, or another loss"),
-        (("loss=began", "network=mlp"), "type network=autoencoder, or another loss"),
-        (("model=ebgan", "network=dcgan", "~network.discriminator.power"), "type network=autoencoder"),
+        (("loss=energy_margin", "network=dcgan"), "type network=autoencoder or network=began, or another loss"),
+        (("loss=began", "network=mlp"), "type network=autoencoder or network=began, or another loss"),
+        (("model=ebgan", "network=dcgan", "~network.discriminator.power"), "type network=autoencoder or network=began"),
         (("model=dcgan", "network=autoencoder"), r"type loss=began \(or energy_margin\), or network=dcgan"),
     ],
 )
@@ -433,7 +433,7 @@ def test_minibatch_std_leaves_what_the_critic_says_of_features_alone():
         head.weight[:, -1] = 0
         images = torch.rand(8, 1, 28, 28)
         torch.testing.assert_close(wider(images), plain(images))
-    with pytest.raises(UserError, match="AutoencoderDiscriminator has no head.*; type model.minibatch_std=false"):
+    with pytest.raises(UserError, match="BEGANDiscriminator has no head.*; type model.minibatch_std=false"):
         built("model=began", "model.minibatch_std=true")
 
 

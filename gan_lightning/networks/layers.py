@@ -155,6 +155,14 @@ def normal_all_init(module: nn.Module, std: float) -> None:
         nn.init.normal_(module.weight, 0.0, std)
 
 
+def glorot_init(module: nn.Module) -> None:
+    """Weights of linear layers and convolutions ~ U(-b, b), b = sqrt(6 / (fan-in + fan-out)), biases 0."""
+    if isinstance(module, LINEAR):
+        nn.init.xavier_uniform_(module.weight)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
 def xavier_init(module: nn.Module) -> None:
     """Weights of linear and transposed convolution layers ~ U(-b, b), b = sqrt(6 / (fan-in + fan-out)).
 
