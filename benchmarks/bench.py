@@ -29,7 +29,7 @@ from gan_lightning.data.batches import Batch, BatchLoader
 from gan_lightning.images import to_float
 from gan_lightning.metrics.yardstick import Yardstick
 from gan_lightning.models.gan import Sample
-from gan_lightning.precision import native_bfloat16
+from gan_lightning.precision import bfloat16_is_faster
 from gan_lightning.runs import RunFolder
 from gan_lightning.train import train
 
@@ -135,7 +135,7 @@ def data_path() -> Row:
 def utilisation(game: str, batch_size: int = 64) -> Row:
     """Share of the processor's peak: operations of a step, counted by torch, over what a 3x3 convolution reaches."""
     words = (*GAMES[game], *QUIET, f"data.batch_size={batch_size}")
-    kind = torch.bfloat16 if native_bfloat16("cpu") else torch.float32
+    kind = torch.bfloat16 if bfloat16_is_faster("cpu") else torch.float32
     operations = operations_of_a_step(words)
     product, convolution = machine_peak(kind)
     rounds = []
@@ -315,6 +315,6 @@ if __name__ == "__main__":
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
         "processor": torch.backends.cpu.get_cpu_capability(),
-        "bfloat16": native_bfloat16("cpu"),
+        "bfloat16": bfloat16_is_faster("cpu"),
     }
     measure(ROWS, sys.argv[1:], facts, Path("bench.json"))

@@ -2,6 +2,7 @@
 
 import difflib
 import inspect
+import json
 import pkgutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -73,7 +74,9 @@ def did_you_mean(word: str, allowed: Iterable[str], prefix: str = "") -> str:
 
 
 def check(cfg: DictConfig) -> None:
-    """Refuse unknown keys and values of a wrong type anywhere in a composed configuration.
+    """Refuse unknown keys and values of a wrong type anywhere in a composed configuration; convert the others in place.
+
+    What is built is what was checked: an integer where a float is meant becomes one, "no" for a yes or no false.
 
     Raises:
         UserError: naming the key, what it holds and what is allowed.
@@ -86,9 +89,9 @@ def check(cfg: DictConfig) -> None:
     for key, value in ((str(key), value) for key, value in plain.items()):
         if key not in ROOT:
             raise UserError(f"{key} is no option.{did_you_mean(key, ROOT)}")
-        check_value(key, value, ROOT[key])
+        convert(cfg, key, value, ROOT[key])
     for key in ROOT:
-        check_node(key, plain.get(key))
+        check_node(cfg, key, plain.get(key))
     for name, node in plain.get("penalty", {}).items():
         if node and "_target_" not in node:
             raise UserError(
@@ -97,17 +100,17 @@ def check(cfg: DictConfig) -> None:
             )
 
 
-def check_node(path: str, node: Any) -> None:
+def check_node(cfg: DictConfig, path: str, node: Any) -> None:
     """Check a mapping, and the mappings inside it, against the signatures of their `_target_`s."""
     if not isinstance(node, dict):
         return
     if "_target_" in node:
-        check_arguments(path, node)
+        check_arguments(cfg, path, node)
     for key, value in node.items():
-        check_node(f"{path}.{key}", value)
+        check_node(cfg, f"{path}.{key}", value)
 
 
-def check_arguments(path: str, node: dict[str, Any]) -> None:
+def check_arguments(cfg: DictConfig, path: str, node: dict[str, Any]) -> None:
     """Check one node's keys and values against the signature of its `_target_`."""
     target = locate(f"{path}._target_", node["_target_"])
     hints, parameters = type_hints(target), parameters_of(target)
@@ -121,7 +124,18 @@ def check_arguments(path: str, node: dict[str, Any]) -> None:
             raise UserError(f"{path}.{key} is no option.{hint}{of_the_model(path)}")
         if not (isinstance(value, dict) and "_target_" in value):
             expected = STRICTER.get(f"{path}.{key}", hints.get(key, Any))
-            check_value(f"{path}.{key}", value, expected)
+            convert(cfg, f"{path}.{key}", value, expected)
+
+
+def convert(cfg: DictConfig, path: str, value: Any, expected: Any) -> None:
+    """Check the value at `path` of the configuration, and put it there in the type of a hint, where that is plain."""
+    checked = check_value(path, value, expected)
+    try:  # JSON tells 0, 0.0 and false apart, and knows plain values only
+        before, after = json.dumps(value), json.dumps(checked)
+    except TypeError:
+        return
+    if after != before:
+        OmegaConf.update(cfg, path, json.loads(after), merge=False)
 
 
 def hands_on(target: Any) -> bool:

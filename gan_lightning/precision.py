@@ -1,6 +1,8 @@
 """The number format training computes in, and how little Lightning does between its steps."""
 
+import platform
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,17 +15,31 @@ from gan_lightning import torchvision_ops  # noqa: F401  (before pytorch_lightni
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.plugins.precision import MixedPrecision, Precision
 
+CPUINFO = Path("/proc/cpuinfo")  # Linux
+
 HOOKS = ("on_before_backward", "on_after_backward", "on_before_optimizer_step")
 
 
-def native_bfloat16(accelerator: str) -> bool:
-    """Whether the processor that will train computes bfloat16 in hardware."""
+def bfloat16_is_faster(accelerator: str) -> bool:
+    """Whether the processor that will train is faster in bfloat16 than in float32, judged by its kind alone.
+
+    Having the instructions is not enough: with AMX these small networks train 1.9 times as fast, with AVX512-BF16 alone
+    1.5 times as fast on AMD's Zen 4, but on Intel's processors float32 is the faster one by a third.
+    """
     if on_gpu(accelerator):
         return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
     if accelerator in ("auto", "cpu"):
-        capabilities = torch.cpu.get_capabilities()
-        return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("bf16"))
+        has = torch.cpu.get_capabilities()
+        return bool(has.get("amx_bf16") or has.get("bf16") or (has.get("avx512_bf16") and not made_by_intel()))
     return False
+
+
+def made_by_intel() -> bool:
+    """Whether Linux, the platform or the processor's own name says that it is Intel's."""
+    names = [platform.processor(), str(torch.cpu.get_capabilities().get("cpu_name", ""))]
+    if CPUINFO.is_file():
+        names += [line for line in CPUINFO.read_text().splitlines() if line.startswith("vendor_id")]
+    return any("intel" in name.lower() for name in names)
 
 
 def on_gpu(accelerator: str) -> bool:
@@ -33,14 +49,14 @@ def on_gpu(accelerator: str) -> bool:
 
 def choose_precision(wish: str | int, accelerator: str) -> tuple[Precision, str]:
     """Lightning's precision, and why it was chosen."""
-    native = native_bfloat16(accelerator)
+    faster = bfloat16_is_faster(accelerator)
     chosen: Precision
-    if wish == "bf16" or (wish == "auto" and native):
+    if wish == "bf16" or (wish == "auto" and faster):
         chosen, words = BFloat16("cuda" if on_gpu(accelerator) else "cpu"), "bfloat16 where safe"
     else:
         chosen, words = Float32(), "float32"
-    does = "computes" if native else "does not compute"
-    return chosen, words if wish != "auto" else f"{words} (precision=auto: this processor {does} bfloat16 natively)"
+    why = "bfloat16 is faster" if faster else "bfloat16 is no faster"
+    return chosen, words if wish != "auto" else f"{words} (precision=auto: {why} on this processor)"
 
 
 def is_heard(trainer: Trainer) -> bool:

@@ -73,13 +73,13 @@ def test_a_resumed_run_follows_its_new_budget(monkeypatch, tmp_path):
 
 def test_two_schedules_of_the_same_rates_are_refused():
     scheduler = "model.scheduler={_target_:torch.optim.lr_scheduler.ExponentialLR,_partial_:true,gamma:0.9}"
-    with pytest.raises(UserError, match=r"model.lr_decay=linear and model.scheduler= both set the learning rates; type"):
+    with pytest.raises(UserError, match=r"model.lr_decay=linear and model.scheduler= both set"):
         built("model.lr_decay=linear", scheduler)
 
 
 def test_the_models_budget_is_that_of_runs_without_one():
-    for given in (["max_images=9"], ["trainer.max_epochs=2"], ["trainer.max_time=00:00:01:00"], ["+trainer.max_steps=9"]):
-        cfg = compose(*given)
+    for given in ("max_images=9", "trainer.max_epochs=2", "trainer.max_time=00:00:01:00", "+trainer.max_steps=9"):
+        cfg = compose(given)
         settle_budget(cfg)
         assert cfg.max_generator_steps is None
     cfg = compose("default_generator_steps=12")

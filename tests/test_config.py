@@ -4,13 +4,15 @@ import itertools
 import re
 
 import pytest
+from omegaconf import OmegaConf
+from torch.nn.utils.parametrize import is_parametrized
 
 from gan_lightning import __main__, commands
 from gan_lightning.config import CONFIG_ERRORS, ROOT, check, compose, describe, explain, options
 from gan_lightning.errors import UserError
-from gan_lightning.precision import choose_precision
+from gan_lightning.precision import bfloat16_is_faster, choose_precision
 from gan_lightning.train import longer, trainer_options
-from tests.helpers import built
+from tests.helpers import built, run
 
 GROUPS = ("model", "loss", "network", "penalty", "augment", "data", "accelerator", "logger", "callbacks", "experiment")
 CHOICES = [(group, choice) for group in GROUPS for choice in options(group)]
@@ -137,8 +139,9 @@ GAMES = {  # what makes a model that model
     | {"_target_": "ProjectionGAN", "norms": ("conditional", "none"), "generator_batch": 2},
     "infogan": {"_target_": "InfoGAN", "categories": 10, "continuous": 2, "category_weight": 1, "continuous_weight": 1},
     "ebgan": AUTOENCODER | {"_target_": "EBGAN", "loss": "EnergyMargin", "loss.margin": 1, "pulling_away": 0.1},
-    "began": AUTOENCODER
-    | {"loss": "BEGAN", "loss.gamma": 0.5, "loss.rate": 0.001, "share_fakes": True, "generator_first": True}
+    "began": NO_NORMS
+    | {"networks": ("BEGANGenerator", "BEGANDiscriminator"), "loss": "BEGAN", "loss.gamma": 0.5, "loss.rate": 0.001}
+    | {"share_fakes": True, "generator_first": True}
     | {"scheduler": ("StepLR", {"step_size": 100_000, "gamma": 0.5})},
     "sagan": RESNETS
     | HINGE
@@ -305,6 +308,69 @@ def test_mistakes_are_explained(mistake):
     assert re.search(MISTAKES[mistake], message(mistake))
 
 
+CONVERTED = {  # what is typed, where it stands, and what it means
+    "model.generator_optimizer.betas=[0,1]": ("model.generator_optimizer.betas", [0.0, 1.0]),
+    "model.discriminator_optimizer.lr=1": ("model.discriminator_optimizer.lr", 1.0),
+    "penalty.wgan_gp.weight=10": ("penalty.wgan_gp.weight", 10.0),
+    "callbacks.samples.growth=2": ("callbacks.samples.growth", 2.0),
+    "callbacks.samples.images='9'": ("callbacks.samples.images", 9),
+    "network.generator.width=8.0": ("network.generator.width", 8),
+    "network.generator.bias=no": ("network.generator.bias", False),
+    "network.generator.hidden=['8',9.0]": ("network.generator.hidden", [8, 9]),
+    "model.spectral_norm=no": ("model.spectral_norm", False),
+    "model.spectral_norm=yes": ("model.spectral_norm", True),
+    "model.share_fakes=0": ("model.share_fakes", False),
+    "model.ema_half_life=500": ("model.ema_half_life", 500.0),
+    "logger.wandb.required=off": ("logger.wandb.required", False),
+    "trainer.sync_batchnorm=yes": ("trainer.sync_batchnorm", True),
+    "trainer.max_epochs=3.0": ("trainer.max_epochs", 3),
+    "max_images=100.0": ("max_images", 100),
+    "seed=7.0": ("seed", 7),
+    # left as they are, since the hint allows either: one batch is not all of them
+    "+trainer.limit_train_batches=1": ("trainer.limit_train_batches", 1),
+    "+trainer.limit_train_batches=1.0": ("trainer.limit_train_batches", 1.0),
+    "data.dir=somewhere": ("data.dir", "somewhere"),
+    "model.scheduler=null": ("model.scheduler", None),
+}
+
+
+@pytest.mark.parametrize("typed", CONVERTED)
+def test_the_check_leaves_values_in_the_type_they_are_meant_in(typed):
+    path, meant = CONVERTED[typed]
+    cfg = compose("model=wgan_gp", "logger=wandb", typed)
+    check(cfg)
+    found = OmegaConf.select(cfg, path)
+    found = OmegaConf.to_container(found) if OmegaConf.is_config(found) else found
+    assert repr(found) == repr(meant)  # 1 == 1.0 == True
+
+
+def test_a_configuration_is_converted_once():
+    cfg = compose("model=wgan_gp", "model.spectral_norm=yes", "model.generator_optimizer.betas=[0,0.9]")
+    check(cfg)
+    once = OmegaConf.to_yaml(cfg)
+    check(cfg)
+    assert OmegaConf.to_yaml(cfg) == once
+
+
+@pytest.mark.parametrize("word,normalised", [("no", False), ("off", False), ("yes", True), ("1", True)])
+def test_a_yes_or_no_is_built_as_it_was_understood(word, normalised):
+    module = built("network.discriminator.norm=none", f"model.spectral_norm={word}")
+    assert is_parametrized(module.discriminator.head) == normalised
+
+
+def test_integers_do_where_floats_are_meant_and_the_run_folder_says_what_was_used(tmp_path):
+    words = ("betas=[0,0.9]", "lr=0")
+    typed = [f"model.{player}_optimizer.{word}" for player in ("generator", "discriminator") for word in words]
+    folder = run(
+        tmp_path / "run", "model=wgan_gp", "penalty.wgan_gp.weight=10", "model.n_critic=1.0", "model.spectral_norm=no",
+        "network.generator.width=8", "network.discriminator.width=8", "max_generator_steps=2", *typed,
+    )  # fmt: skip
+    model, weight = folder.config().model, folder.config().penalty.wgan_gp.weight
+    assert folder.status()["generator_steps"] == 2
+    found = [*model.generator_optimizer.betas, model.discriminator_optimizer.lr, weight, model.n_critic]
+    assert repr([*found, model.spectral_norm]) == "[0.0, 0.9, 0.0, 10.0, 1, False]"
+
+
 def test_a_penaltys_options_are_under_its_own_name():
     assert compose("model=wgan_gp", "penalty.wgan_gp.weight=3").penalty == {
         "wgan_gp": {"_target_": "gan_lightning.penalties.WGANGP", "weight": 3}
@@ -390,11 +456,46 @@ def test_several_processes_get_a_strategy_for_two_optimizers():
     assert compose("accelerator=multi_gpu").trainer.sync_batchnorm
 
 
-def test_precision_is_chosen_and_explained(monkeypatch):
-    for native, expected, reason in ((True, "bf16-mixed", "natively"), (False, "32-true", "does not compute")):
-        monkeypatch.setattr("gan_lightning.precision.native_bfloat16", lambda accelerator, native=native: native)
-        precision, why = choose_precision("auto", "cpu")
-        assert precision.precision == expected and reason in why
+INTELS, AMDS = "vendor_id\t: GenuineIntel\n", "vendor_id\t: AuthenticAMD\nflags\t\t: fpu intel_ppin\n"
+
+PROCESSORS = {  # what torch finds, /proc/cpuinfo (None: there is none) and whether bfloat16 is faster
+    "Intel's with AMX": ({"amx_bf16": True, "avx512_bf16": True}, INTELS, True),
+    "Intel's with AVX512-BF16": ({"amx_bf16": False, "avx512_bf16": True}, INTELS, False),
+    "the same, by name": ({"avx512_bf16": True, "cpu_name": "Intel Xeon"}, None, False),
+    "AMD's with AVX512-BF16": ({"amx_bf16": False, "avx512_bf16": True, "cpu_name": "AMD EPYC 9R14"}, AMDS, True),
+    "AMD's without": ({"avx512_bf16": False}, AMDS, False),
+    "Apple's": ({"bf16": True}, None, True),
+    "an old one": ({}, INTELS, False),
+}
+
+
+@pytest.mark.parametrize("processor", PROCESSORS)
+def test_precision_is_chosen_by_the_kind_of_processor_and_explained(processor, monkeypatch, tmp_path):
+    capabilities, cpuinfo, faster = PROCESSORS[processor]
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: capabilities)
+    monkeypatch.setattr("platform.processor", lambda: "")
+    monkeypatch.setattr("gan_lightning.precision.CPUINFO", tmp_path / "cpuinfo")
+    if cpuinfo is not None:
+        (tmp_path / "cpuinfo").write_text(cpuinfo)
+    precision, why = choose_precision("auto", "cpu")
+    assert precision.precision == ("bf16-mixed" if faster else "32-true")
+    assert why == (
+        "bfloat16 where safe (precision=auto: bfloat16 is faster on this processor)"
+        if faster
+        else "float32 (precision=auto: bfloat16 is no faster on this processor)"
+    )
+
+
+def test_windows_names_the_vendor_in_its_description(monkeypatch, tmp_path):
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: {"avx512_bf16": True})
+    monkeypatch.setattr("gan_lightning.precision.CPUINFO", tmp_path / "none")
+    for vendor, faster in (("GenuineIntel", False), ("AuthenticAMD", True)):
+        description = f"x Family 6 Model 143 Stepping 8, {vendor}"
+        monkeypatch.setattr("platform.processor", lambda description=description: description)
+        assert bfloat16_is_faster("cpu") == faster
+
+
+def test_a_precision_that_is_asked_for_is_the_one():
     assert choose_precision("bf16", "cpu")[0].precision == "bf16-mixed"
     assert choose_precision(32, "cpu")[0].precision == "32-true"
 

@@ -40,7 +40,7 @@ def moved(before, network):
 
 ENERGIES = {"energy_margin", "began"}  # losses of networks whose logit is minus an energy
 
-HEADLESS = {"autoencoder"}  # networks on whose features no game can put another head
+HEADLESS = {"autoencoder", "began"}  # networks on whose features no game can put another head
 
 OTHER_HEADS = ("cgan", "acgan", "projection", "infogan", "pacgan", "hinge")
 
@@ -51,7 +51,7 @@ def games():
     """Every model as it is; every loss on every network; every penalty; every head on every network."""
     yield from ((f"model={model}",) for model in options("model"))
     for loss, network in itertools.product(options("loss"), options("network")):
-        if (loss in ENERGIES) == (network == "autoencoder"):
+        if (loss in ENERGIES) == (network in HEADLESS):
             yield f"loss={loss}", f"network={network}"
     for penalty, network in itertools.product(options("penalty"), ("dcgan", "mlp")):
         yield f"penalty={penalty}", "loss=wasserstein", f"network={network}", "network.discriminator.norm=none"

@@ -50,7 +50,7 @@ def test_a_dcgan_generator_may_have_fully_connected_layers_in_front(norm):
     assert generator(torch.randn(3, 10)).shape == (3, 1, 28, 28)
 
 
-HEADS = sorted(set(options("network")) - {"autoencoder"})  # whose logit is minus an energy
+HEADS = sorted(set(options("network")) - {"autoencoder", "began"})  # whose logits are minus an energy
 
 
 @in_float64
@@ -99,6 +99,23 @@ def test_every_discriminator_is_a_linear_head_on_features(network):
     assert features.shape == (4, discriminator.head.in_features) and discriminator.head.out_features == 1
     logits = features @ discriminator.head.weight[0] + discriminator.head.bias
     assert_same(discriminator(images), logits)
+
+
+@pytest.mark.parametrize("network", HEADS)
+def test_under_autocast_the_head_computes_in_float32(network):
+    _, discriminator = pair(network, (1, 28, 28))
+    discriminator.eval()  # no dropout: features are the same twice
+    images = torch.rand(4, 1, 28, 28) * 2 - 1
+    with torch.autocast("cpu", torch.bfloat16):
+        features, logits = discriminator.features(images), discriminator(images)
+    assert features.dtype == torch.bfloat16 and logits.dtype == torch.float32
+    assert torch.equal(logits, discriminator.head(features.float()).squeeze(1))
+
+
+@pytest.mark.parametrize("network", options("network"))
+def test_logits_of_a_discriminator_in_float64_are_in_float64(network):
+    _, discriminator = pair(network, (1, 28, 28))
+    assert discriminator.double()(torch.rand(4, 1, 28, 28, dtype=torch.float64)).dtype == torch.float64
 
 
 @pytest.mark.parametrize("network", options("network"))

@@ -14,6 +14,8 @@ from gan_lightning.config import check, compose
 from gan_lightning.errors import UserError
 from gan_lightning.networks.attention import SelfAttention
 from gan_lightning.networks.autoencoder import AutoencoderDiscriminator
+from gan_lightning.networks.began import BEGANDiscriminator, BEGANGenerator, sizes
+from gan_lightning.networks.dcgan import resolutions
 from gan_lightning.networks.r3gan import (
     ACTIVATION_GAIN,
     BilinearDown,
@@ -21,6 +23,7 @@ from gan_lightning.networks.r3gan import (
     FixupBlock,
     R3GANDiscriminator,
     R3GANGenerator,
+    Resampling,
 )
 from gan_lightning.networks.resnet import (
     ConditionalBatchNorm,
@@ -32,7 +35,7 @@ from gan_lightning.networks.resnet import (
 from gan_lightning.networks.statistics import MinibatchStd, pack
 from tests.helpers import assert_same, in_float64, pair
 
-NETWORKS = ("resnet", "r3gan", "autoencoder")
+NETWORKS = ("resnet", "r3gan", "autoencoder", "began")
 SHAPES = [(channels, size, size) for size in (28, 32, 64) for channels in (1, 3)]
 DIGITS = (1, 28, 28)
 CLASSES = 3
@@ -100,7 +103,7 @@ def cost(network):
     return 3 * of_g.get_total_flops() + 8 * of_d.get_total_flops()
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("network", sorted({*NETWORKS} - {"began"}))
 def test_a_step_costs_little_more_than_dcgans(network):
     """Small enough for two cores: between half and one and a half times the work of DCGAN's pair at its own widths."""
     assert 0.5 < cost(network) / cost("dcgan") < 1.5
@@ -325,14 +328,10 @@ def test_r3gans_parameters_are_counted():
     assert parameters(discriminator) == 3 * w + blocks + between + four * 49 + four + 1
 
 
-@in_float64
-@pytest.mark.parametrize("kind", [BilinearUp, lambda: BilinearDown(6)], ids=["up", "down"])
-def test_resampling_keeps_constants_and_is_symmetric(kind):
-    resample = kind()
-    constant = torch.full((1, 2, 6, 6), 0.37)
-    result = resample(constant)
-    assert_same(result, torch.full_like(result, 0.37))
-    maps = torch.randn(2, 3, 6, 6)
+@pytest.mark.parametrize("resample", [BilinearUp(6), BilinearDown(6)])
+def test_resampling_treats_directions_and_channels_alike(resample):
+    resample = resample.double()
+    maps = torch.randn(2, 3, 6, 6, dtype=torch.float64)
     for axes in ((2,), (3,), (2, 3)):
         assert_same(resample(maps.flip(axes)), resample(maps).flip(axes))
     assert_same(resample(maps.transpose(2, 3)), resample(maps).transpose(2, 3))
@@ -340,29 +339,44 @@ def test_resampling_keeps_constants_and_is_symmetric(kind):
         assert_same(resample(maps[:, [channel]]), resample(maps)[:, [channel]])
 
 
+@pytest.mark.parametrize("resample,edge", [(BilinearUp(6), 3 / 4), (BilinearDown(6), 7 / 8)])
+def test_constants_stay_but_at_the_edges_where_they_meet_zeros(resample, edge):
+    result = resample.double()(torch.ones(1, 1, 6, 6, dtype=torch.float64))[0, 0]
+    profile = torch.ones(len(result), dtype=torch.float64)
+    profile[0] = profile[-1] = edge
+    assert torch.equal(result, profile.outer(profile))
+
+
 def smooth(maps):
-    """[1, 2, 1] / 4 along both axes, edges repeated."""
-    padded = F.pad(maps, (1, 1, 1, 1), mode="replicate")
-    rows = (padded[:, :, :-2] + 2 * padded[:, :, 1:-1] + padded[:, :, 2:]) / 4
-    return (rows[..., :-2] + 2 * rows[..., 1:-1] + rows[..., 2:]) / 4
+    """[1, 2, 1] / 4 along both axes, zeros outside."""
+    weights = torch.tensor([1, 2, 1], dtype=maps.dtype) / 4
+    kernel = weights.outer(weights).expand(maps.shape[1], 1, 3, 3)
+    return F.conv2d(maps, kernel, padding=1, groups=maps.shape[1])
 
 
-@in_float64
-def test_resampling_is_the_121_filter():
-    maps = torch.randn(2, 3, 6, 6)
+@pytest.mark.parametrize("size", [4, 6, 14])
+def test_resampling_is_the_121_filter(size):
+    maps = torch.randn(2, 3, size, size, dtype=torch.float64)
     up = smooth(maps.repeat_interleave(2, 2).repeat_interleave(2, 3))
-    assert_same(BilinearUp()(maps), up)
-    assert_same(BilinearDown(6)(maps), F.avg_pool2d(smooth(maps), 2))
+    assert_same(BilinearUp(size).double()(maps), up)
+    assert_same(BilinearDown(size).double()(maps), F.avg_pool2d(smooth(maps), 2))
 
 
 @in_float64
 def test_down_sampling_is_up_sampling_transposed():
-    small, large = torch.randn(1, 1, 4, 4), torch.randn(1, 1, 8, 8)
-    up, down = BilinearUp(), BilinearDown(8)
+    small, large = torch.randn(1, 1, 4, 4, dtype=torch.float64), torch.randn(1, 1, 8, 8, dtype=torch.float64)
+    up, down = BilinearUp(4).double(), BilinearDown(8).double()
     assert_same((up(small) * large).sum(), 4 * (small * down(large)).sum())
 
 
-@in_float64
+@pytest.mark.parametrize("image_size", [28, 32, 64])
+def test_every_map_is_resampled_by_the_matrix_of_its_size(image_size):
+    for network in pair("r3gan", (1, image_size, image_size)):
+        steps = [module.matrix.shape for module in network.modules() if isinstance(module, Resampling)]
+        sizes = resolutions(image_size) if isinstance(network, R3GANDiscriminator) else resolutions(image_size)[::-1]
+        assert [tuple(shape)[::-1] for shape in steps] == list(itertools.pairwise(sizes))
+
+
 def test_no_checkerboard_survives_downsampling():
     """The finest pattern of pixels, +1 and -1 by turns, is smoothed away but at the edges."""
     signs = torch.tensor([1.0, -1.0]).repeat(4)
@@ -417,6 +431,59 @@ def test_the_energy_is_in_float32_whatever_the_images_are():
     discriminator = AutoencoderDiscriminator(DIGITS, width=4, code_dim=7)
     with torch.autocast("cpu", torch.bfloat16):
         assert discriminator(torch.randn(2, *DIGITS).bfloat16()).dtype == torch.float32
+
+
+# BEGAN
+
+
+@pytest.mark.parametrize("image_size,maps", [(28, [28, 14, 7]), (32, [32, 16, 8]), (64, [64, 32, 16, 8])])
+def test_began_halves_down_to_7_or_8_pixels(image_size, maps):
+    """At each size two convolutions of stride 1, in G as in D's decoder."""
+    assert sizes(image_size) == maps
+    generator, discriminator = pair("began", (1, image_size, image_size))
+    for network in (generator.layers[0], discriminator.decoder):
+        seen, through = [], torch.randn(2, network[0].in_features)
+        for layer in network:
+            through = layer(through)
+            if isinstance(layer, nn.Conv2d):
+                seen.append(through.shape[2])
+        assert seen == [size for size in maps[::-1] for _ in range(2)] + [image_size]
+
+
+def test_the_generator_of_began_is_its_critics_decoder_squashed():
+    generator = BEGANGenerator((3, 32, 32), latent_dim=10, num_classes=0, width=8).double()
+    discriminator = BEGANDiscriminator((3, 32, 32), width=8, code_dim=10).double()
+    discriminator.decoder.load_state_dict(generator.layers[0].state_dict())
+    z = torch.randn(2, 10, dtype=torch.float64)
+    torch.testing.assert_close(generator(z), discriminator.decode(z).tanh())
+
+
+def test_the_encoder_of_began_gains_as_many_channels_at_each_size():
+    convolutions = [layer for layer in BEGANDiscriminator((1, 64, 64), width=4).encoder if isinstance(layer, nn.Conv2d)]
+    shapes = [(layer.in_channels, layer.out_channels, layer.stride[0]) for layer in convolutions]
+    assert shapes == [
+        (1, 4, 1), (4, 4, 1), (4, 4, 1),
+        (4, 4, 2), (4, 8, 1), (8, 8, 1),
+        (8, 8, 2), (8, 12, 1), (12, 12, 1),
+        (12, 12, 2), (12, 16, 1), (16, 16, 1),
+    ]  # fmt: skip
+
+
+def test_began_starts_from_glorots_weights():
+    torch.manual_seed(0)
+    for network in pair("began", DIGITS):
+        for layer in network.modules():
+            if isinstance(layer, (nn.Linear, nn.Conv2d)):
+                space = layer.weight[0, 0].numel() if layer.weight.ndim > 2 else 1
+                bound = math.sqrt(6 / (space * sum(layer.weight.shape[:2])))
+                assert 0.9 * bound < layer.weight.abs().max() <= bound and not layer.bias.any()
+
+
+def test_the_error_of_began_is_l1():
+    discriminator = BEGANDiscriminator(DIGITS, width=4, code_dim=7).double()
+    images = torch.rand(3, *DIGITS, dtype=torch.float64) * 2 - 1
+    expected = F.l1_loss(discriminator.decode(discriminator.encode(images)), images, reduction="none").mean((1, 2, 3))
+    torch.testing.assert_close(discriminator(images), -expected)
 
 
 # Several samples at once

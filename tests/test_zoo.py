@@ -87,6 +87,29 @@ def test_a_projection_is_the_head_plus_an_inner_product():
     assert_same(module.assess(real).logits, expected)
 
 
+@torch.no_grad()
+def in_bfloat16(module):
+    """What is said of some images in eval mode under autocast, their code, and the features it was said from."""
+    real, _ = batch(module.eval())
+    with torch.autocast("cpu", torch.bfloat16):
+        return module.assess(real), real.code, module.discriminator.discriminator.features(real.images)
+
+
+def test_under_autocast_a_projection_is_computed_in_float32():
+    module = built("model=projection")
+    verdict, code, features = in_bfloat16(module)
+    expected = module.discriminator.discriminator.judge(features) + module.discriminator.fit(features.float(), code)
+    assert features.dtype == torch.bfloat16 and torch.equal(verdict.logits, expected)
+
+
+@pytest.mark.parametrize("model", ["acgan", "infogan"])
+def test_under_autocast_a_second_answer_is_computed_in_float32(model):
+    module = built(f"model={model}")
+    verdict, _, features = in_bfloat16(module)
+    assert features.dtype == torch.bfloat16
+    assert torch.equal(verdict.answer, module.discriminator.answer(features.float()))
+
+
 @in_float64
 def test_acgan_rewards_the_right_class_in_both_players():
     module = built("model=acgan")
@@ -268,9 +291,9 @@ def test_terms_are_in_proportion_to_their_weights(model, weight):
 @pytest.mark.parametrize(
     "words,cure",
     [
-        (("loss=energy_margin", "network=dcgan"), "type network=autoencoder, or another loss"),
-        (("loss=began", "network=mlp"), "type network=autoencoder, or another loss"),
-        (("model=ebgan", "network=dcgan", "~network.discriminator.power"), "type network=autoencoder"),
+        (("loss=energy_margin", "network=dcgan"), "type network=autoencoder or network=began, or another loss"),
+        (("loss=began", "network=mlp"), "type network=autoencoder or network=began, or another loss"),
+        (("model=ebgan", "network=dcgan", "~network.discriminator.power"), "type network=autoencoder or network=began"),
         (("model=dcgan", "network=autoencoder"), r"type loss=began \(or energy_margin\), or network=dcgan"),
     ],
 )
@@ -423,7 +446,7 @@ def test_minibatch_std_leaves_what_the_critic_says_of_features_alone():
         head.weight[:, -1] = 0
         images = torch.rand(8, 1, 28, 28)
         assert_same(wider(images), plain(images))
-    with pytest.raises(UserError, match="AutoencoderDiscriminator has no head.*; type model.minibatch_std=false"):
+    with pytest.raises(UserError, match="BEGANDiscriminator has no head.*; type model.minibatch_std=false"):
         built("model=began", "model.minibatch_std=true")
 
 

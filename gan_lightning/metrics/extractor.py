@@ -19,7 +19,7 @@ from gan_lightning.data.cache import cache_folder, locked, write_atomically
 from gan_lightning.errors import UserError
 from gan_lightning.images import to_float
 from gan_lightning.metrics.classifier import BATCH_SIZE, Classifier, accuracy, train_classifier
-from gan_lightning.precision import native_bfloat16
+from gan_lightning.precision import bfloat16_is_faster
 
 log = logging.getLogger(__name__)
 
@@ -132,7 +132,8 @@ def train_extractor(data: ImageData, folder: Path) -> Extractor:
     parts = data.splits if knows_classes else [turned(part) for part in data.splits]
     training, _, test = parts
     classes = len(data.class_names) if knows_classes else 4
-    classifier = train_classifier(training, classes, steps=STEPS, mirror=data.mirrored, bfloat16=native_bfloat16("cpu"))
+    bfloat16 = bfloat16_is_faster("cpu")
+    classifier = train_classifier(training, classes, steps=STEPS, mirror=data.mirrored, bfloat16=bfloat16)
     name = own_name(data)
     content = save({key: value.contiguous() for key, value in classifier.state_dict().items()})
     card = {

@@ -26,7 +26,7 @@ from gan_lightning.metrics.distances import frechet_distance, kernel_distance
 from gan_lightning.metrics.extractor import Extractor, extractor_for, fingerprint, own_name
 from gan_lightning.metrics.inception import Inception
 from gan_lightning.metrics.neighbours import Memorisation, manifold_scores, memorisation
-from gan_lightning.precision import native_bfloat16
+from gan_lightning.precision import bfloat16_is_faster
 
 log = logging.getLogger(__name__)
 
@@ -241,7 +241,7 @@ class Yardstick:
 
     def train_and_test(self, training: Batch) -> float:
         """Train a classifier by the fixed recipe; its accuracy on the whole split."""
-        bfloat16 = native_bfloat16("cpu")
+        bfloat16 = bfloat16_is_faster("cpu")
         classes = len(self.data.class_names)
         classifier = train_classifier(training, classes, steps=TSTR_STEPS, mirror=self.data.mirrored, bfloat16=bfloat16)
         return accuracy(classifier, self.part)

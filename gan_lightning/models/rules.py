@@ -44,7 +44,7 @@ def check_energies(discriminator: nn.Module, loss: Loss) -> None:
     if loss.energies and not given:
         raise UserError(
             f"{type(loss).__name__} compares energies, and the logits of {type(carrier(discriminator)).__name__} are "
-            "none: they have no bound; type network=autoencoder, or another loss"
+            "none: they have no bound; type network=autoencoder or network=began, or another loss"
         )
     if given and not loss.energies:
         raise UserError(

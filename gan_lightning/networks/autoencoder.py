@@ -12,43 +12,26 @@ from gan_lightning.networks.layers import FlattenPixels, Norm, UnflattenPixels, 
 SLOPE = 0.2  # of LeakyReLU
 
 
-class AutoencoderDiscriminator(nn.Module):
+class Autoencoder(nn.Module):
     """A discriminator whose energy is the error of an autoencoder.
 
     EBGAN (Zhao et al. 2017, arXiv:1609.03126, equation 4) and BEGAN (Berthelot et al. 2017, arXiv:1703.10717, equation
     1): real images, which it has learned to reproduce, have low energy. Images (N, C, H, W) -> minus the energy (N,):
     like a logit, higher for more real, but never above 0. The energy is the mean over pixels of |x - AE(x)|^power.
 
-    4x4 convolutions of stride 2 to a code, the mirror image back, LeakyReLU 0.2 (EBGAN's layers for photographs). The
-    output is linear, as BEGAN's: a tanh would never reach the black of a digit's background.
-
     Args:
-        image_shape: channels, height, width.
-        width: channels of the first layer, doubled at each lower resolution (EBGAN: 64).
-        code_dim: size of the code (BEGAN: 64).
-        power: 1 (BEGAN) or 2 (the squared error that EBGAN's implementations use).
-        norm: of the hidden layers; not on the first, the code and the output.
+        encoder: images (N, C, H, W) -> codes (N, code_dim).
+        decoder: codes -> images.
+        power: of the error.
     """
 
     energies = True
 
-    def __init__(
-        self,
-        image_shape: ImageShape,
-        width: PositiveInt = 64,
-        code_dim: PositiveInt = 64,
-        power: Literal[1, 2] = 1,
-        norm: Norm = "none",
-    ) -> None:
+    def __init__(self, encoder: nn.Module, decoder: nn.Module, power: int) -> None:
         super().__init__()
-        widths, size = channels(image_shape, width), resolutions(image_shape[1])[-1]
-        flat = widths[-1] * size**2
+        self.encoder = encoder
+        self.decoder = decoder
         self.power = power
-        self.encoder = nn.Sequential(*downward(widths, norm), FlattenPixels(), nn.Linear(flat, code_dim))
-        self.decoder = nn.Sequential(
-            nn.Linear(code_dim, flat), UnflattenPixels(widths[-1], size), *upward(widths[::-1], norm)
-        )
-        self.apply(initialiser(norm, "auto"))
 
     def encode(self, images: Tensor) -> Tensor:
         """Images (N, C, H, W) -> codes (N, code_dim)."""
@@ -66,6 +49,37 @@ class AutoencoderDiscriminator(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Minus the energy of images."""
         return -self.energy(images, self.encode(images))
+
+
+class AutoencoderDiscriminator(Autoencoder):
+    """EBGAN's autoencoder for photographs: 4x4 convolutions of stride 2 to a code, the mirror back, LeakyReLU 0.2.
+
+    The output is linear: a tanh would never reach the black of a digit's background.
+
+    Args:
+        image_shape: channels, height, width.
+        width: channels of the first layer, doubled at each lower resolution (EBGAN: 64).
+        code_dim: size of the code.
+        power: 1 (BEGAN) or 2 (the squared error that EBGAN's implementations use).
+        norm: of the hidden layers; not on the first, the code and the output.
+    """
+
+    def __init__(
+        self,
+        image_shape: ImageShape,
+        width: PositiveInt = 64,
+        code_dim: PositiveInt = 64,
+        power: Literal[1, 2] = 1,
+        norm: Norm = "none",
+    ) -> None:
+        widths, size = channels(image_shape, width), resolutions(image_shape[1])[-1]
+        flat = widths[-1] * size**2
+        super().__init__(
+            nn.Sequential(*downward(widths, norm), FlattenPixels(), nn.Linear(flat, code_dim)),
+            nn.Sequential(nn.Linear(code_dim, flat), UnflattenPixels(widths[-1], size), *upward(widths[::-1], norm)),
+            power,
+        )
+        self.apply(initialiser(norm, "auto"))
 
 
 def downward(widths: list[int], norm: Norm) -> list[nn.Module]:

@@ -12,6 +12,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from gan_lightning.errors import UserError
 from gan_lightning.images import ImageShape
+from gan_lightning.networks.layers import in_float32
 from gan_lightning.networks.statistics import MinibatchStd
 
 
@@ -46,7 +47,11 @@ class Projection(nn.Module):
     def forward(self, images: Tensor, code: Tensor) -> Tensor:
         """Images (N, C, H, W) and one-hot labels (N, K) -> logits (N,)."""
         features = self.discriminator.features(images)
-        return self.discriminator.judge(features) + (self.embedding(code) * features).sum(1)
+        return self.discriminator.judge(features) + in_float32(self.fit, features, code)
+
+    def fit(self, features: Tensor, code: Tensor) -> Tensor:
+        """The inner products (N,) of features (N, F) with the embeddings of labels (N, K)."""
+        return (self.embedding(code.to(features.dtype)) * features).sum(1)
 
 
 class SecondAnswer(nn.Module):
@@ -70,7 +75,7 @@ class SecondAnswer(nn.Module):
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Images (N, C, H, W) -> logits (N,) and the second answer (N, outputs)."""
         features = self.discriminator.features(images)
-        return self.discriminator.judge(features), self.answer(features)
+        return self.discriminator.judge(features), in_float32(self.answer, features)
 
 
 class Energies(nn.Module):

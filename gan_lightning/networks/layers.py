@@ -1,9 +1,12 @@
 import math
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
+
+from gan_lightning.floats import at_least_float32
 
 Norm = Literal["none", "batch", "layer", "instance"]
 VectorNorm = Literal["none", "batch", "layer"]
@@ -54,8 +57,21 @@ def hidden_layers(
     return layers
 
 
+def in_float32(function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+    """What a function gives without autocast, on inputs of at least float32.
+
+    Losses compare logits, and the difference of two of them, D(x) - D(G(z)), is smaller than either: rounded to
+    bfloat16, it would be wrong by a percent.
+    """
+    with torch.autocast(inputs[0].device.type, enabled=False):
+        return function(*map(at_least_float32, inputs))
+
+
 class HeadedDiscriminator(nn.Module):
-    """A discriminator of two parts: `features` of an image, and a linear `head` on them that gives its logit."""
+    """A discriminator of two parts: `features` of an image, and a linear `head` on them that gives its logit.
+
+    The head computes in float32 even where autocast has the features in bfloat16.
+    """
 
     head: nn.Module
 
@@ -64,8 +80,8 @@ class HeadedDiscriminator(nn.Module):
         raise NotImplementedError
 
     def judge(self, features: Tensor) -> Tensor:
-        """Features (N, F) -> logits (N,)."""
-        return self.head(features).squeeze(1)
+        """Features (N, F) -> logits (N,), in float32 or float64."""
+        return in_float32(self.head, features).squeeze(1)
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (N, C, H, W) -> logits (N,)."""
@@ -152,6 +168,14 @@ def normal_all_init(module: nn.Module, std: float) -> None:
     """All weights ~ N(0, std), those of normalisations too, as many copies of DCGAN do; biases as torch draws them."""
     if isinstance(module, LINEAR + NORMS):
         nn.init.normal_(module.weight, 0.0, std)
+
+
+def glorot_init(module: nn.Module) -> None:
+    """Weights of linear layers and convolutions ~ U(-b, b), b = sqrt(6 / (fan-in + fan-out)), biases 0."""
+    if isinstance(module, LINEAR):
+        nn.init.xavier_uniform_(module.weight)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
 
 
 def xavier_init(module: nn.Module) -> None:

@@ -37,32 +37,49 @@ def scaled_linear(inputs: int, outputs: int, bias: bool) -> nn.Linear:
     return linear
 
 
-class BilinearUp(nn.Module):
-    """(N, C, H, W) -> (N, C, 2 H, 2 W): every pixel four times, then smoothed by [1, 2, 1] / 4 along both axes."""
+def doubling(size: int) -> Tensor:
+    """The matrix (2 size, size) of linear interpolation along an axis, with zeros outside as in the authors' code.
 
-    def forward(self, maps: Tensor) -> Tensor:
-        """Larger maps; the edges are repeated outwards, so that constants stay."""
-        return F.interpolate(maps, scale_factor=2, mode="bilinear", align_corners=False)
-
-
-class BilinearDown(nn.Module):
-    """(N, C, H, W) -> (N, C, H / 2, W / 2): smoothed by [1, 2, 1] / 4 along both axes, then 2x2 means.
-
-    That is up-sampling transposed, over 4, edges included. It is done as a product with a matrix along either axis,
-    which processors are quicker at than at convolutions of single channels.
+    Pixels 2 i and 2 i + 1 are 3/4 of pixel i and 1/4 of its neighbour before and behind: each pixel twice, smoothed by
+    [1, 2, 1] / 4.
     """
+    weights = torch.tensor([[[1.0, 3.0, 3.0, 1.0]]]) / 4
+    return F.conv_transpose1d(torch.eye(size)[:, None], weights, stride=2, padding=1)[:, 0].T
 
-    def __init__(self, size: int) -> None:
+
+class Resampling(nn.Module):
+    """Each channel's product with a matrix along either axis, which is quicker than convolutions of single channels."""
+
+    def __init__(self, matrix: Tensor) -> None:
         super().__init__()
-        one_hot = torch.eye(size // 2)[None]
-        self.register_buffer("matrix", F.interpolate(one_hot, scale_factor=2, mode="linear")[0] / 2, persistent=False)
+        self.register_buffer("matrix", matrix, persistent=False)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Smaller maps of those of size H = W = `size`; constants stay."""
+        """Maps (N, C, H, H), as many pixels as the matrix has columns -> (N, C, H', H'), as many as it has rows."""
         matrix = self.get_buffer("matrix").to(maps.dtype)
         rows = maps.permute(0, 2, 3, 1)
         lower = (matrix @ rows.flatten(2)).unflatten(2, rows.shape[2:])
         return (matrix @ lower).permute(0, 3, 1, 2)
+
+
+class BilinearUp(Resampling):
+    """(N, C, H, H) -> (N, C, 2 H, 2 H): every pixel four times, then smoothed by [1, 2, 1] / 4 along both axes.
+
+    Pixels outside are 0: constants fade to 3/4 at an edge.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__(doubling(size))
+
+
+class BilinearDown(Resampling):
+    """(N, C, H, H) -> (N, C, H / 2, H / 2): smoothed by [1, 2, 1] / 4 along both axes, then 2x2 means.
+
+    That is up-sampling transposed, over 4. Pixels outside are 0: constants fade to 7/8 at an edge.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__(doubling(size // 2).T / 2)
 
 
 class FixupBlock(nn.Module):
@@ -131,16 +148,16 @@ class R3GANGenerator(nn.Module):
         norm: Norm = "none",
     ) -> None:
         super().__init__()
-        channels, size = widths(image_shape[1], width)[::-1], resolutions(image_shape[1])[-1]
+        channels, sizes = widths(image_shape[1], width)[::-1], resolutions(image_shape[1])[::-1]
         stage = partial(residual_stage, blocks, len(channels), expansion, group_size, norm)
         layers = [
-            scaled_linear(latent_dim + num_classes, channels[0] * size**2, bias=False),
-            UnflattenPixels(channels[0], size),
+            scaled_linear(latent_dim + num_classes, channels[0] * sizes[0] ** 2, bias=False),
+            UnflattenPixels(channels[0], sizes[0]),
             *stage(channels[0]),
         ]
-        for inputs, outputs in pairwise(channels):
+        for (inputs, outputs), size in zip(pairwise(channels), sizes, strict=False):
             # the 1x1 convolution commutes with the up-sampling: first is cheaper
-            layers += [scaled_conv(inputs, outputs, 1), BilinearUp(), *stage(outputs)]
+            layers += [scaled_conv(inputs, outputs, 1), BilinearUp(size), *stage(outputs)]
         self.layers = nn.Sequential(*layers, scaled_conv(width, image_shape[0], 1), nn.Tanh())
 
     def forward(self, latent: Tensor) -> Tensor:

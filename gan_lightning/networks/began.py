@@ -1,0 +1,108 @@
+from itertools import pairwise
+
+from pydantic import NonNegativeInt, PositiveInt
+from torch import Tensor, nn
+
+from gan_lightning.images import ImageShape
+from gan_lightning.networks.autoencoder import Autoencoder
+from gan_lightning.networks.dcgan import resolutions
+from gan_lightning.networks.layers import FlattenPixels, Norm, UnflattenPixels, glorot_init, norm_2d
+
+SMALLEST = 7  # pixels at least; the authors' smallest maps have 8
+
+
+def sizes(image_size: int) -> list[int]:
+    """The maps' sizes from the image down: 28 -> [28, 14, 7], 32 -> [32, 16, 8], 64 -> [64, 32, 16, 8]."""
+    return [size for size in resolutions(image_size) if size >= SMALLEST]
+
+
+def convolution(inputs: int, outputs: int, norm: Norm, stride: int = 1) -> list[nn.Module]:
+    """A 3x3 convolution, norm and ELU."""
+    return [nn.Conv2d(inputs, outputs, 3, stride, padding=1), norm_2d(norm, outputs), nn.ELU()]
+
+
+def encoder(image_shape: ImageShape, code_dim: int, width: int, norm: Norm) -> nn.Sequential:
+    """Images (N, C, H, W) -> codes (N, code_dim).
+
+    Two convolutions at each size, of width, 2 width, 3 width ... channels; between two sizes a third one of stride 2.
+    """
+    maps = sizes(image_shape[1])
+    widths = [width, *(width * level for level in range(1, len(maps) + 1))]
+    layers: list[nn.Module] = [nn.Conv2d(image_shape[0], width, 3, padding=1), nn.ELU()]
+    for level, (inputs, outputs) in enumerate(pairwise(widths)):
+        if level > 0:
+            layers += convolution(inputs, inputs, norm, stride=2)
+        layers += [*convolution(inputs, outputs, norm), *convolution(outputs, outputs, norm)]
+    return nn.Sequential(*layers, FlattenPixels(), nn.Linear(widths[-1] * maps[-1] ** 2, code_dim))
+
+
+def decoder(code_dim: int, image_shape: ImageShape, width: int, norm: Norm) -> nn.Sequential:
+    """Codes (N, code_dim) -> images (N, C, H, W), without bounds.
+
+    A linear layer to the smallest maps, two convolutions at each size, between two sizes nearest neighbours, one more
+    convolution to the image.
+    """
+    maps = sizes(image_shape[1])
+    layers: list[nn.Module] = [nn.Linear(code_dim, width * maps[-1] ** 2), UnflattenPixels(width, maps[-1])]
+    for level in range(len(maps)):
+        if level > 0:
+            layers.append(nn.Upsample(scale_factor=2))
+        layers += [*convolution(width, width, norm), *convolution(width, width, norm)]
+    return nn.Sequential(*layers, nn.Conv2d(width, image_shape[0], 3, padding=1))
+
+
+class BEGANGenerator(nn.Module):
+    """Generator of BEGAN (Berthelot et al. 2017, arXiv:1703.10717, figure 1): D's decoder with weights of its own.
+
+    Latent (N, latent_dim + num_classes) -> images (N, C, H, W). The authors leave the output as it is and clip it for
+    display; images here are in [-1, 1], so there is a tanh (a clamp would stop gradients).
+
+    Args:
+        image_shape: of the images.
+        latent_dim: size of z.
+        num_classes: size of the label's code behind it.
+        width: channels of every convolution (the paper: 64 or 128).
+        norm: of the hidden layers; none in the paper.
+    """
+
+    def __init__(
+        self,
+        image_shape: ImageShape,
+        latent_dim: PositiveInt,
+        num_classes: NonNegativeInt,
+        width: PositiveInt = 64,
+        norm: Norm = "none",
+    ) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(decoder(latent_dim + num_classes, image_shape, width, norm), nn.Tanh())
+        self.apply(glorot_init)
+
+    def forward(self, latent: Tensor) -> Tensor:
+        """Latent (N, latent_dim + num_classes) -> images (N, C, H, W) in [-1, 1]."""
+        return self.layers(latent)
+
+
+class BEGANDiscriminator(Autoencoder):
+    """Discriminator of BEGAN (Berthelot et al. 2017, arXiv:1703.10717, figure 1): an autoencoder, its energy L1.
+
+    Layers as in a popular re-implementation (carpedm20): pairs of 3x3 convolutions with ELU, down-sampling by stride,
+    up-sampling to nearest neighbours, a linear code between, a linear output.
+
+    Args:
+        image_shape: of the images.
+        width: channels of the decoder; the encoder has so many at the image's size and as many more at each lower one.
+        code_dim: size of the code (the paper: 64).
+        norm: of the hidden layers but the first; none in the paper.
+    """
+
+    def __init__(
+        self,
+        image_shape: ImageShape,
+        width: PositiveInt = 64,
+        code_dim: PositiveInt = 64,
+        norm: Norm = "none",
+    ) -> None:
+        super().__init__(
+            encoder(image_shape, code_dim, width, norm), decoder(code_dim, image_shape, width, norm), power=1
+        )
+        self.apply(glorot_init)
