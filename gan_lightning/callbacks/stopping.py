@@ -45,7 +45,7 @@ class Budget(Callback):
         return min(1.0, max(shares))
 
     def on_train_batch_start(self, trainer: Trainer, module: GAN, *unused: Any) -> None:  # type: ignore[override]
-        """Tell the module, whose learning rates may depend on it; clocks differ, so processes follow the first one's."""
+        """Tell the module, whose learning rates may depend on it; all processes go by the first one's clock."""
         share = self.share_spent(trainer, module)
         module.budget_spent = trainer.strategy.broadcast(share) if trainer.world_size > 1 else share
 

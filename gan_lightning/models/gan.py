@@ -127,8 +127,8 @@ class GAN(LightningModule):
         generator_batch: images of G's step, in multiples of D's.
         generator_first: G steps before D, through the D that has not yet stepped. With `share_fakes` both follow the
             gradients of one and the same moment: simultaneous instead of alternating descent.
-        lr_decay: "linear": both learning rates fall to zero as the run's budget (steps, images, epochs or time) is spent;
-            None: they stay, or follow the scheduler.
+        lr_decay: "linear": both learning rates fall to zero as the run's budget (steps, images, epochs or time) is
+            spent; None: they stay, or follow the scheduler.
         weight_clip: keeps every discriminator parameter in [-weight_clip, weight_clip], or None.
         ema_half_life: half-life of the averaged generator used for samples, in images the generator has learned
             from; None for no average.

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from gan_lightning.errors import UserError
 from gan_lightning.images import ImageShape
+from gan_lightning.networks.attention import SelfAttention
 from gan_lightning.networks.layers import (
     FlattenPixels,
     HeadedDiscriminator,
@@ -63,6 +64,17 @@ def resolutions(image_size: int, kernel: Kernel = 4, levels: int | None = None) 
     return sizes
 
 
+def attention_size(image_size: int) -> int:
+    """The resolution for self-attention: the nearest to 16 pixels at which both networks have maps."""
+    between = resolutions(image_size)[1:-1]
+    if not between:
+        raise UserError(
+            f"attention=true needs images of 16 pixels or more, not {image_size}; "
+            "type network.generator.attention=false network.discriminator.attention=false"
+        )
+    return min(between, key=lambda size: abs(size - 16))
+
+
 def channels(image_shape: ImageShape, width: int, depth: int | None = None) -> list[int]:
     """Channels at each of `resolutions` (or so many of them): the image's own, then width, 2 width, 4 width ..."""
     depth = len(resolutions(image_shape[1])) - 1 if depth is None else depth
@@ -89,6 +101,11 @@ def for_vectors(norm: Norm) -> VectorNorm:
     return "layer" if norm == "instance" else norm
 
 
+def attend(channels: int, wanted: bool) -> list[nn.Module]:
+    """Self-attention where it is wanted."""
+    return [SelfAttention(channels)] if wanted else []
+
+
 class DCGANGenerator(nn.Module):
     """DCGAN generator (Radford et al. 2016, arXiv:1511.06434): latent vectors -> images (N, C, H, W).
 
@@ -108,6 +125,7 @@ class DCGANGenerator(nn.Module):
         kernel: height and width of the kernels.
         levels: how often the resolution doubles; None for `resolutions` as they are.
         output: tanh, or a sigmoid stretched to [-1, 1].
+        attention: Self-attention on the maps of 14 or 16 pixels (SAGAN, arXiv:1805.08318).
     """
 
     def __init__(
@@ -123,11 +141,13 @@ class DCGANGenerator(nn.Module):
         kernel: Kernel = 4,
         levels: PositiveInt | None = None,
         output: Output = "tanh",
+        attention: bool = False,
     ) -> None:
         super().__init__()
         sizes = resolutions(image_shape[1], kernel, levels)[::-1]
         widths = channels(image_shape, width, len(sizes) - 1)[::-1]
         size = sizes[0]
+        target = attention_size(image_shape[1]) if attention else None
         units = [latent_dim + num_classes, *hidden]
         layers = hidden_layers(units, 0.0, for_vectors(norm), bias=bias)
         layers += [nn.Linear(units[-1], widths[0] * size**2, bias=bias), UnflattenPixels(widths[0], size)]
@@ -136,7 +156,7 @@ class DCGANGenerator(nn.Module):
             extra = sizes[level + 1] - 2 * sizes[level] + kernel % 2  # 5x5 kernels: a row and a column for even sizes
             shape: Any = {"kernel_size": kernel, "stride": 2, "padding": padding(kernel), "output_padding": extra}
             convolution = nn.ConvTranspose2d(inputs, outputs, bias=bias or is_output, **shape)
-            layers += [norm_2d(norm, inputs), nn.ReLU(), convolution]
+            layers += [norm_2d(norm, inputs), nn.ReLU(), *attend(inputs, sizes[level] == target), convolution]
         self.layers = nn.Sequential(*layers, OUTPUTS[output]())
         self.apply(initialiser(norm, init))
 
@@ -161,6 +181,7 @@ class DCGANDiscriminator(HeadedDiscriminator):
         kernel: height and width of the kernels.
         levels: how often the resolution is halved; None for `resolutions` as they are.
         slope: of LeakyReLU.
+        attention: Self-attention on the maps of 14 or 16 pixels (SAGAN, arXiv:1805.08318).
     """
 
     def __init__(
@@ -174,9 +195,11 @@ class DCGANDiscriminator(HeadedDiscriminator):
         kernel: Kernel = 4,
         levels: PositiveInt | None = None,
         slope: NonNegativeFloat = 0.2,
+        attention: bool = False,
     ) -> None:
         super().__init__()
         sizes = resolutions(image_shape[1], kernel, levels)
+        target = attention_size(image_shape[1]) if attention else None
         widths = channels(image_shape, width, len(sizes) - 1)
         layers: list[nn.Module] = []
         for level, (inputs, outputs) in enumerate(pairwise(widths)):
@@ -184,6 +207,7 @@ class DCGANDiscriminator(HeadedDiscriminator):
                 nn.Conv2d(inputs, outputs, kernel, 2, padding(kernel), bias=bias or level == 0),
                 norm_2d(norm if level > 0 else "none", outputs),
                 nn.LeakyReLU(slope),
+                *attend(outputs, sizes[level + 1] == target),
             ]
         units = [widths[-1] * sizes[-1] ** 2, *hidden]
         layers += [FlattenPixels(), *hidden_layers(units, slope, for_vectors(norm), bias=bias)]

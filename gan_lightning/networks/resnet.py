@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from gan_lightning.errors import UserError
 from gan_lightning.images import ImageShape
 from gan_lightning.networks.attention import SelfAttention
-from gan_lightning.networks.dcgan import resolutions
+from gan_lightning.networks.dcgan import attention_size, resolutions
 from gan_lightning.networks.layers import HeadedDiscriminator, Norm, UnflattenPixels, norm_2d
 
 GeneratorNorm = Literal["none", "batch", "layer", "instance", "conditional"]
@@ -21,17 +21,6 @@ RESIDUAL_GAIN = math.sqrt(2)  # for convolutions behind a ReLU
 def widths(image_size: int, width: int) -> list[int]:
     """Channels at each of `resolutions`: `width` at the image's own, doubled at each lower one."""
     return [width * 2**level for level in range(len(resolutions(image_size)))]
-
-
-def attention_size(image_size: int) -> int:
-    """The resolution for self-attention: the nearest to 16 pixels at which blocks of both players end."""
-    between = resolutions(image_size)[1:-1]
-    if not between:
-        raise UserError(
-            f"attention=true needs images of 16 pixels or more, not {image_size}; "
-            "type network.generator.attention=false network.discriminator.attention=false"
-        )
-    return min(between, key=lambda size: abs(size - 16))
 
 
 def glorot_conv(inputs: int, outputs: int, size: int, gain: float = 1.0) -> nn.Conv2d:
