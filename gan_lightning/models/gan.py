@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from gan_lightning.augment import AdaptiveAugment
 from gan_lightning.data import Batch
 from gan_lightning.errors import UserError
+from gan_lightning.floats import at_least_float32
 from gan_lightning.images import ImageShape, to_float, to_uint8
 from gan_lightning.losses import Loss
 from gan_lightning.models.ema import decay, update_average
@@ -29,7 +30,6 @@ from gan_lightning.models.rules import (
     warn_of_a_free_critic,
 )
 from gan_lightning.networks.heads import normalise_spectrally, show_variety
-from gan_lightning.networks.layers import at_least_float32
 from gan_lightning.networks.statistics import pack
 from gan_lightning.penalties import Penalty
 
@@ -347,7 +347,7 @@ class GAN(LightningModule):
         return optimizers[index]
 
     def assess(self, sample: Sample) -> Verdict:
-        """D's verdict on a sample, augmented anew; logits in float32: a loss is never averaged in bfloat16."""
+        """D's verdict on a sample, augmented anew; logits in float32 at least: no loss is averaged in bfloat16."""
         return self.ask(self.augment(sample.images), sample.code)
 
     def ask(self, images: Tensor, code: Tensor) -> Verdict:

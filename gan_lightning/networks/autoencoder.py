@@ -4,9 +4,10 @@ from typing import Literal
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
+from gan_lightning.floats import at_least_float32
 from gan_lightning.images import ImageShape
 from gan_lightning.networks.dcgan import channels, initialiser, resolutions
-from gan_lightning.networks.layers import FlattenPixels, Norm, UnflattenPixels, at_least_float32, norm_2d
+from gan_lightning.networks.layers import FlattenPixels, Norm, UnflattenPixels, norm_2d
 
 SLOPE = 0.2  # of LeakyReLU
 
@@ -41,7 +42,7 @@ class Autoencoder(nn.Module):
         return self.decoder(code)
 
     def energy(self, images: Tensor, code: Tensor) -> Tensor:
-        """Images (N, C, H, W) and their codes -> their reconstructions' errors (N,), 0 or more, at least in float32."""
+        """Images (N, C, H, W) and codes -> errors of their reconstructions (N,), 0 or more, in float32 at least."""
         error = at_least_float32(images) - at_least_float32(self.decode(code))
         return error.abs().pow(self.power).flatten(1).mean(1)
 

@@ -6,6 +6,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from gan_lightning.floats import at_least_float32
+
 Norm = Literal["none", "batch", "layer", "instance"]
 VectorNorm = Literal["none", "batch", "layer"]
 
@@ -53,11 +55,6 @@ def hidden_layers(
         blocks = (activate, normalise) if norm_after else (normalise, activate)
         layers += [nn.Linear(inputs, outputs, bias=bias), *blocks]
     return layers
-
-
-def at_least_float32(x: Tensor) -> Tensor:
-    """bfloat16 as float32; float32 and float64 as they are."""
-    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def in_float32(function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:

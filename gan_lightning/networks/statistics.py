@@ -5,7 +5,7 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from gan_lightning.errors import UserError
-from gan_lightning.networks.layers import at_least_float32
+from gan_lightning.floats import at_least_float32
 
 EPSILON = 1e-8  # inside the square root, whose slope at 0 is infinite
 
