@@ -71,7 +71,7 @@ RECIPES = {  # batch, noise, latent, n_critic, clip; the players' optimizers: ra
     "projection": (64, "normal", 128, 5, None, *both(NO_MOMENTUM)),
     "infogan": (128, "uniform", 62, 1, None, adam(1e-3), adam(2e-4)),
     "ebgan": (64, "uniform", 100, 1, None, *both(adam(2e-4))),
-    "began": (16, "uniform", 64, 1, None, *both(adam(1e-4, 0.9))),
+    "began": (16, "uniform", 64, 1, None, *both(adam(1e-3))),
     "sagan": (64, "normal", 128, 1, None, adam(1e-4, 0.0, 0.9), adam(4e-4, 0.0, 0.9)),
 }
 
@@ -133,7 +133,8 @@ GAMES = {  # what makes a model that model
     "infogan": {"_target_": "InfoGAN", "categories": 10, "continuous": 2, "category_weight": 1, "continuous_weight": 1},
     "ebgan": AUTOENCODER | {"_target_": "EBGAN", "loss": "EnergyMargin", "loss.margin": 1, "pulling_away": 0.1},
     "began": NO_NORMS
-    | {"networks": ("BEGANGenerator", "BEGANDiscriminator"), "loss": "BEGAN", "loss.gamma": 0.5, "loss.rate": 0.001}
+    | {"networks": ("BEGANGenerator", "BEGANDiscriminator"), "share_fakes": True}
+    | {"loss": "BEGAN", "loss.gamma": 1.3, "loss.rate": 0.03}
     | {"scheduler": ("StepLR", {"step_size": 100_000, "gamma": 0.5})},
     "sagan": RESNETS
     | HINGE
