@@ -1,3 +1,3 @@
 """GAN experiments on small images whose results you can trust."""
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
