@@ -99,8 +99,8 @@ def test_recipes_are_the_published_ones(model):
 COMMON = {  # what most models share; a pair of names is of G and of D
     "_target_": "GAN", "networks": ("DCGANGenerator", "DCGANDiscriminator"), "norms": ("batch", "batch"),
     "loss": "NonSaturating", "penalties": {}, "spectral_norm": False, "generator_spectral_norm": False, "pack": 1,
-    "minibatch_std": False, "share_fakes": False, "generator_batch": 1, "generator_first": False, "scheduler": None,
-    "ema_half_life": None, "compile": None, "attention": False,
+    "minibatch_std": False, "share_fakes": False, "generator_batch": 1, "generator_first": False, "lr_decay": None,
+    "scheduler": None, "ema_half_life": None, "compile": None, "attention": False,
 }  # fmt: skip
 RESNETS = {"networks": ("ResNetGenerator", "ResNetDiscriminator"), "norms": ("batch", "none")}
 MAXOUT = {"networks": ("MaxoutGenerator", "MaxoutDiscriminator"), "norms": ("none", "none")}
@@ -225,7 +225,7 @@ LAYERS = {  # what the networks are besides their classes and norms: of G and, w
     **dict.fromkeys(("sngan", "projection", "sagan", "r1gan"), ({"width": 64},)),
     "r3gan": ({"width": 288, "blocks": 2, "expansion": 2, "group_size": 16},),
     "ebgan": ({"width": 64}, {"width": 32, "code_dim": 64, "power": 2}),
-    "began": ({"width": 64}, {"width": 32, "code_dim": 64, "power": 1}),
+    "began": ({"width": 64}, {"width": 64, "code_dim": 64}),
 }
 
 
@@ -420,8 +420,8 @@ def test_a_missing_gpu_and_a_malformed_time_are_explained(monkeypatch):
         trainer_options(compose("trainer.max_time=5min"))
 
 
-def test_budgets_replace_the_default_number_of_epochs():
-    assert trainer_options(compose())["max_epochs"] == 20
+def test_epochs_are_limited_only_where_they_are_the_budget():
+    assert trainer_options(compose())["max_epochs"] == -1
     assert trainer_options(compose("max_images=10"))["max_epochs"] == -1
     assert trainer_options(compose("trainer.max_time=00:00:01:00"))["max_epochs"] == -1
     assert trainer_options(compose("max_images=10", "trainer.max_epochs=3"))["max_epochs"] == 3
@@ -433,7 +433,8 @@ FAR = {"state": "finished", "images_seen": 50, "generator_steps": 7, "seconds": 
 @pytest.mark.parametrize(
     "budgets,words",
     [
-        ([], ["trainer.max_epochs=40"]),
+        (["trainer.max_epochs=20"], ["trainer.max_epochs=40"]),
+        (["+trainer.max_steps=14"], []),  # Lightning's own limit: its words are the user's
         (["trainer.max_epochs=3", "trainer.max_time=09:00:00:00"], ["trainer.max_epochs=6"]),
         (["trainer.max_epochs=3", "trainer.max_time=01:00:02:30"], ["trainer.max_time=00:48:05:00"]),
         (["max_images=50"], ["max_images=100"]),

@@ -134,9 +134,9 @@ def test_the_discriminator_gets_no_gradient_in_the_generators_step(monkeypatch):
     assert play(module, batches=2).generator_steps == 2
 
 
-def test_clipped_weights_are_in_the_box_at_every_forward_pass(monkeypatch):
-    monkeypatch.setattr(wgan, "BOOSTED_ITERATIONS", 3)
-    module = built("model=wgan", "model.discriminator_optimizer.lr=0.1")  # steps far larger than the box
+def test_clipped_weights_are_in_the_box_at_every_forward_pass():
+    numbers = ["model.n_critic=3", "model.weight_clip=0.01", "model.discriminator_optimizer.lr=0.1"]
+    module = built("model=wgan", *numbers)  # steps far larger than the box
     largest = []
 
     def measure(network, inputs):
@@ -159,17 +159,24 @@ def test_one_generator_step_after_n_critic_discriminator_steps(n_critic, batches
 
 
 def test_wgan_trains_its_critic_longer_at_first_and_now_and_then():
-    module = built("model=wgan")
+    module = built("model=wgan", "model._target_=gan_lightning.models.WGAN", "model.n_critic=5")
     expected = {0: 100, 24: 100, 25: 5, 499: 5, 500: 100, 501: 5, 1000: 100}
     for step, iterations in expected.items():
         module.generator_steps = step
         assert module.critic_iterations() == iterations
 
 
+DESCENT = [  # plain gradient descent, at two rates
+    word
+    for name, rate in (("generator_optimizer", 0.1), ("discriminator_optimizer", 0.05))
+    for word in (f"~model.{name}", f"+model.{name}={{_target_:torch.optim.SGD,_partial_:true,lr:{rate},momentum:0.5}}")
+]
+
+
 @in_float64
 def test_generator_first_on_shared_fakes_is_simultaneous_descent():
     """One step equals the gradients of both losses at the same weights, followed by both."""
-    module = built("model=gan", "network=mlp", "model.scheduler=null")
+    module = built("network=mlp", "model.share_fakes=true", "model.generator_first=true", *DESCENT)
     g, d = copy.deepcopy(module.generator), copy.deepcopy(module.discriminator)
     play(module, batches=1)
     torch.manual_seed(1)
@@ -202,18 +209,18 @@ def test_sharing_fakes_saves_one_pass_through_the_generator(shared, passes):
 
 
 def test_a_generators_batch_may_be_larger_than_its_critics():
-    module = built("model=projection", "network=mlp", "network.generator.norm=none", "model.n_critic=2")
-    assert module.generator_batch == 2
+    numbers = ["model.n_critic=2", "model.generator_batch=2", "model.share_fakes=false"]
+    module = built("model=projection", "network=mlp", *numbers)
     sizes = []
     module.generator.register_forward_hook(lambda _, inputs, images: sizes.append((len(images), images.requires_grad)))
     play(module, batches=4)
     assert sizes == [(8, False), (8, False), (16, True)] * 2
 
 
-@pytest.mark.parametrize("words", ["model.share_fakes=true", "loss=relativistic"])
+@pytest.mark.parametrize("words", [["model.share_fakes=true"], ["model.share_fakes=false", "loss=relativistic"]])
 def test_a_larger_batch_of_the_generator_needs_fakes_of_its_own(words):
     with pytest.raises(UserError, match=r"model.generator_batch=2 needs fakes of its own.*model.share_fakes=false"):
-        built("model=sngan", words)
+        built("model=sngan", "model.generator_batch=2", *words)
 
 
 @pytest.mark.parametrize("loss", ["non_saturating", "relativistic"])
@@ -286,14 +293,14 @@ def test_an_unconstrained_wasserstein_critic_is_warned_of(caplog):
 
 
 def test_noise_priors():
-    normal = built("model.noise=normal").sample_latent(4000)
+    normal = built("model.noise=normal", "model.latent_dim=100").sample_latent(4000)
     assert normal.shape == (4000, 100)
     # 400,000 draws: standard errors of mean and variance are 0.0016 and 0.0022, allowed six of them
     assert normal.mean().item() == pytest.approx(0, abs=0.01) and normal.var().item() == pytest.approx(1, abs=0.015)
-    uniform = built("model.noise=uniform").sample_latent(4000)
+    uniform = built("model.noise=uniform", "model.latent_dim=100").sample_latent(4000)
     assert -1 <= uniform.min() < -0.999 and 0.999 < uniform.max() <= 1
     assert uniform.var().item() == pytest.approx(1 / 3, abs=0.01)
-    wide = built("model.noise=unit_uniform").sample_latent(4000)
+    wide = built("model.noise=unit_uniform", "model.latent_dim=100").sample_latent(4000)
     assert 1.73 < wide.abs().max() <= math.sqrt(3) and wide.var().item() == pytest.approx(1, abs=0.01)
 
 
@@ -369,7 +376,8 @@ def test_without_a_half_life_there_is_no_average():
 
 @pytest.mark.parametrize("n_critic", [1, 2])
 def test_both_players_rates_follow_the_generators_steps(n_critic):
-    module = play(built("model=gan", f"model.n_critic={n_critic}"), batches=3 * n_critic)
+    schedule = "model.scheduler={_target_:torch.optim.lr_scheduler.ExponentialLR,_partial_:true,gamma:0.999996}"
+    module = play(built("network=mlp", *DESCENT, schedule, f"model.n_critic={n_critic}"), batches=3 * n_critic)
     generator, discriminator = module.trainer.optimizers
     assert generator.param_groups[0]["lr"] == pytest.approx(0.1 * 0.999996**3, rel=1e-9)
     assert discriminator.param_groups[0]["lr"] == pytest.approx(0.05 * 0.999996**3, rel=1e-9)

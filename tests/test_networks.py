@@ -7,6 +7,7 @@ from torch import nn
 from gan_lightning.build import build
 from gan_lightning.config import compose, options
 from gan_lightning.errors import UserError
+from gan_lightning.networks.attention import SelfAttention
 from gan_lightning.networks.dcgan import channels, resolutions
 from gan_lightning.networks.layers import FlattenPixels, StretchedSigmoid, UnflattenPixels
 from gan_lightning.networks.maxout import Maxout
@@ -46,7 +47,7 @@ def test_a_dcgan_generator_may_have_fully_connected_layers_in_front(norm):
     cfg = compose("network=dcgan", "network.generator.hidden=[16,24]", f"network.generator.norm={norm}").network
     generator = build(cfg.generator, image_shape=(1, 28, 28), latent_dim=10, num_classes=0)
     widths = [(layer.in_features, layer.out_features) for layer in generator.modules() if isinstance(layer, nn.Linear)]
-    assert widths == [(10, 16), (16, 24), (24, 128 * 7**2)]
+    assert widths == [(10, 16), (16, 24), (24, 2 * cfg.generator.width * 7**2)]
     assert generator(torch.randn(3, 10)).shape == (3, 1, 28, 28)
 
 
@@ -148,7 +149,10 @@ def test_levels_may_be_asked_for_and_only_5x5_kernels_halve_odd_sizes():
 
 def dcgan(**options):
     """The DCGAN pair for 28 pixels and z of 128, built with some options (D has no `output`)."""
-    cfg = compose("network=dcgan").network
+    paper = [
+        f"network.{network}.{key}" for network in ("generator", "discriminator") for key in ("width=64", "hidden=[]")
+    ]
+    cfg = compose("network=dcgan", *paper).network
     of_discriminator = {key: value for key, value in options.items() if key != "output"}
     generator = build(cfg.generator, image_shape=(1, 28, 28), latent_dim=128, num_classes=0, **options)
     return generator, build(cfg.discriminator, image_shape=(1, 28, 28), **of_discriminator)
@@ -306,3 +310,15 @@ def test_pixel_by_pixel_vectors_are_channels_last_maps_as_they_lie_in_memory():
     assert torch.equal(vectors[1, :3], maps[1, :, 0, 0])
     back = UnflattenPixels(3, 4)(vectors)
     assert torch.equal(back, maps) and back.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("image_size,attended", [(28, 14), (32, 16), (64, 16)])
+def test_sagans_networks_attend_to_the_middle_maps_once(image_size, attended):
+    seen = []
+    networks = pair("sagan", (1, image_size, image_size))
+    for network in networks:
+        (attention,) = [module for module in network.modules() if isinstance(module, SelfAttention)]
+        attention.register_forward_hook(lambda _, inputs, maps: seen.append((inputs[0].shape[2:], maps.shape[2:])))
+    generator, discriminator = networks
+    assert discriminator(generator(torch.randn(2, 10))).shape == (2,)
+    assert seen == [((attended,) * 2, (attended,) * 2)] * 2

@@ -240,7 +240,7 @@ def test_lecam_goes_on_from_its_state():
 
 def test_penalties_are_combined_on_the_command_line():
     module = built("network=mlp", "penalty=[r1,r2]", "penalty.r1.gamma=2")
-    assert [(type(penalty), penalty.gamma) for penalty in module.penalties] == [(R1, 2), (R2, 10)]
+    assert [(type(penalty), penalty.gamma) for penalty in module.penalties] == [(R1, 2), (R2, 1)]
     assert not built("network=mlp", "penalty=none").penalties
     assert [type(penalty) for penalty in built("network=mlp", "penalty=[none,lecam]").penalties] == [LeCam]
 

@@ -152,8 +152,8 @@ def test_watching_never_changes_training(tmp_path, network):
 LARGE_BATCHES = " ".join((*SMALL, "data.batch_size=1000"))  # four an epoch
 RESUMED = {
     "batch norm, inside an epoch": ("model=dcgan", "max_generator_steps=3", "max_generator_steps=7"),
-    "dropout and a schedule": ("model=gan", "max_generator_steps=3", "max_generator_steps=7"),
-    "between two generator steps": ("model=wgan_gp", "max_images=56", "max_generator_steps=3"),
+    "dropout and a schedule": ("experiment=paper/gan", "max_generator_steps=3", "max_generator_steps=7"),
+    "between two generator steps": ("model=wgan_gp model.n_critic=5", "max_images=56", "max_generator_steps=3"),
     "amid a burn-in": ("model=r3gan model.burn_in=40", "max_generator_steps=3", "max_generator_steps=7"),
     "at an epoch's end": (LARGE_BATCHES, "trainer.max_epochs=2", "trainer.max_epochs=4"),
     "into the next epoch": (
@@ -327,7 +327,8 @@ def test_weights_that_are_not_finite_never_replace_a_checkpoint(tmp_path, monkey
 
 
 def test_rows_of_a_critic_with_several_steps_hold_both_players(tmp_path):
-    folder = run(tmp_path / "run", "model=wgan_gp", *SMALL, "max_generator_steps=3", "callbacks.metrics.every=7")
+    steps = ["model.n_critic=5", "max_generator_steps=3", "callbacks.metrics.every=7"]
+    folder = run(tmp_path / "run", "model=wgan_gp", *SMALL, *steps)
     table = rows(folder)
     assert [int(row["images_seen"]) for row in table] == [56, 112, 120]  # the last row is cut short by the budget
     assert all(float(row[name]) > 0 for row in table for name in ("grad_norm_d", "grad_norm_g") if row[name])

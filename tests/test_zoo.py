@@ -112,7 +112,7 @@ def test_under_autocast_a_second_answer_is_computed_in_float32(model):
 
 @in_float64
 def test_acgan_rewards_the_right_class_in_both_players():
-    module = built("model=acgan")
+    module = built("model=acgan", "model.class_weight=1")
     real, fake = batch(module)
     right, wrong = (Verdict(torch.zeros(20), 9.0 * code) for code in (real.code, real.code.roll(1, 1)))
     likelihood = math.log(math.exp(9) + 9)  # of logits 9, 0, 0 ...
@@ -125,7 +125,9 @@ def test_acgan_rewards_the_right_class_in_both_players():
 @in_float64
 def test_a_step_along_acgans_class_loss_makes_its_fakes_more_certain():
     """Down the slope of the loss by 1e-6, D's log-probability of the class asked for is up by 1e-6."""
-    module = built("model=acgan", "network.discriminator.norm=none", "network.generator.norm=none")
+    module = built(
+        "model=acgan", "model.class_weight=1", "network.discriminator.norm=none", "network.generator.norm=none"
+    )
     labels = torch.arange(20) % 10
     code = module.real_code(labels)
     inputs = torch.cat([module.sample_latent(20), code], 1)
@@ -178,7 +180,7 @@ def test_labels_of_an_unconditional_generator_are_refused(tmp_path):
 
 
 def test_infogan_leaves_a_picture_of_each_code(tmp_path):
-    folder = run(tmp_path / "run", "model=infogan", "max_generator_steps=1")
+    folder = run(tmp_path / "run", "model=infogan", "model.latent_dim=62", "max_generator_steps=1")
     for name in ("code-1.png", "code-2.png"):
         assert Image.open(folder.samples / name).size == (10 * 30 + 2, 10 * 30 + 2)
     module, _ = load_module(str(folder.path))
@@ -198,7 +200,7 @@ def test_infogans_codes_are_a_category_and_numbers_between_minus_one_and_one():
 
 @in_float64
 def test_infogans_code_loss_is_minus_the_log_likelihood():
-    module = built("model=infogan")
+    module = built("model=infogan", "model.category_weight=1", "model.continuous_weight=1")
     code = module.draw_code(5)
     guess = torch.cat([4.0 * code[:, :10], code[:, 10:] + 0.3], 1)
     category = math.log(math.exp(4) + 9) - 4
@@ -344,14 +346,17 @@ def test_began_steers_its_balance():
 
 @pytest.mark.parametrize("images,moved", [(0, 0.0), (10, 0.5 - math.sqrt(0.5) / 2), (20, 0.5), (40, 1.0), (4000, 1.0)])
 def test_r3gans_numbers_move_along_a_cosine_and_rest(images, moved, monkeypatch):
-    module = built("model=r3gan", "model.burn_in=40", "model.final_rate=0.25", "penalty.r2.gamma=2")
+    numbers = ["penalty.r1.gamma=10", "penalty.r2.gamma=2", "model.burn_in=40", "model.final_rate=0.25"]
+    for index, optimizer in enumerate(("generator_optimizer", "discriminator_optimizer")):
+        numbers += [f"model.{optimizer}.lr={(index + 1) * 2e-4}", f"model.{optimizer}.betas=[0,0.9]"]
+    module = built("model=r3gan", *numbers)
     optimizers, _ = module.configure_optimizers()
     monkeypatch.setattr(module, "player", lambda index: SimpleNamespace(optimizer=optimizers[index]))
     for module.images_seen in (7, images):  # where it was before says nothing
         module.on_train_batch_start(batch=None, batch_idx=0)
-    for optimizer in optimizers:
+    for index, optimizer in enumerate(optimizers):
         (group,) = optimizer.param_groups
-        assert group["lr"] == pytest.approx(2e-4 * (1 - 0.75 * moved))
+        assert group["lr"] == pytest.approx((index + 1) * 2e-4 * (1 - 0.75 * moved))
         assert group["betas"] == pytest.approx((0.0, 0.9 + 0.09 * moved))
     assert [penalty.gamma for penalty in module.penalties] == pytest.approx([10 - 9 * moved, 2 - 1.8 * moved])
 
@@ -367,7 +372,8 @@ def test_a_burn_in_and_a_schedule_of_rates_are_refused_together():
 
 @pytest.mark.parametrize("player", ["discriminator", "generator"])
 def test_spectral_norm_bounds_every_layer_and_rests_in_eval_mode(player):
-    module = built("model=hinge", "network=mlp", "model.generator_spectral_norm=true")
+    both = ["model.spectral_norm=true", "model.generator_spectral_norm=true"]
+    module = built("model=hinge", "network=mlp", *both)
     network = getattr(module, player)
     inputs = torch.rand(4, 1, 28, 28) if player == "discriminator" else module.sample_latent(4)
     for _ in range(60):
@@ -383,7 +389,7 @@ def test_spectral_norm_bounds_every_layer_and_rests_in_eval_mode(player):
 
 
 def test_spectral_norm_divides_layers_and_spares_the_gains_of_norms():
-    module = built("model=sagan")
+    module = built("model=sagan", "network=resnet", "network.generator.norm=conditional")
     layers = [m for m in module.generator.modules() if isinstance(m, (torch.nn.Linear, torch.nn.Conv2d))]
     norms = [m for m in module.generator.modules() if isinstance(m, ConditionalBatchNorm)]
     assert layers and all(is_parametrized(layer) for layer in layers)
