@@ -21,15 +21,15 @@ from gan_lightning.metrics.distances import frechet_distance
 from gan_lightning.metrics.neighbours import manifold_scores
 
 SEED = 2026
-STEPS = 2500
+STEPS = 2000
 FEATURES = 64
 
 
 def network(image_channels: int, classes: int) -> nn.Sequential:
     """Images (N, C, 28, 28) in [-1, 1] -> class logits (N, classes); the layer before the last has the features."""
     return nn.Sequential(
-        nn.Conv2d(image_channels, 32, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(32, 64, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(image_channels, 16, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(16, 32, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
         nn.Flatten(), nn.LazyLinear(FEATURES), nn.ReLU(), nn.Dropout(0.4), nn.Linear(FEATURES, classes),
     )  # fmt: skip
 

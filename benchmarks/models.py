@@ -59,7 +59,7 @@ def score(run_folder: str) -> None:
     yardstick = Yardstick(build_data(folder.config()))
     samples = module.draw(yardstick.n)
     measured = yardstick.measure(samples)
-    second = SecondOpinion(yardstick.data, yardstick.real)
+    second = SecondOpinion(yardstick.data, yardstick.real.images)
     status = folder.status()
     page: dict[str, Any] = {name: measured.scores[name] for name in SHOWN if name in measured.scores}
     if measured.modes is not None:
