@@ -224,6 +224,7 @@ def bare(node):
     return kept | {key: bare(value) for key, value in node.items() if isinstance(value, dict)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("experiment", [*STATED, *PUBLISHED])
 def test_an_experiment_of_others_stays_whatever_the_defaults_become(experiment, bare_conf, monkeypatch):
     """It says every number itself: nothing of it comes from the files of its model, networks, loss and penalties."""
@@ -232,6 +233,7 @@ def test_an_experiment_of_others_stays_whatever_the_defaults_become(experiment, 
     assert compose(f"experiment={experiment}") == usual
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("experiment", [*STATED, *PUBLISHED])
 def test_an_experiment_of_others_takes_back_what_its_model_sets(experiment, bare_conf, tmp_path, monkeypatch):
     usual = compose(f"experiment={experiment}")
