@@ -23,15 +23,15 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.loops import synchronise
 from gan_lightning.build import build_data, build_module, load_module
-from gan_lightning.config import compose
+from gan_lightning.config.schema import compose
 from gan_lightning.data import ImageData
-from gan_lightning.data.batches import Batch, BatchLoader
+from gan_lightning.data.loader import Batch, BatchLoader
+from gan_lightning.evaluation.scorer import Scorer
 from gan_lightning.images import to_float
-from gan_lightning.metrics.yardstick import Yardstick
 from gan_lightning.models.gan import Sample
-from gan_lightning.precision import bfloat16_is_faster
-from gan_lightning.runs import RunFolder
-from gan_lightning.train import train
+from gan_lightning.training.precision import bfloat16_is_faster
+from gan_lightning.training.run import train
+from gan_lightning.training.run_folder import RunFolder
 
 Row = dict[str, Any]
 
@@ -241,10 +241,10 @@ def evaluation() -> Row:
     with tempfile.TemporaryDirectory() as folder:
         run = play(folder, "model=dcgan", "max_generator_steps=1")
         module, _ = load_module(str(run.path))
-    yardstick = Yardstick(mnist())
-    yardstick.floor()
-    samples = module.draw(yardstick.n)
-    rounds = in_turns([lambda: module.draw(yardstick.n), lambda: yardstick.measure(samples)], repeats=3)
+    scorer = Scorer(mnist())
+    scorer.real_baseline()
+    samples = module.draw(scorer.n)
+    rounds = in_turns([lambda: module.draw(scorer.n), lambda: scorer.measure(samples)], repeats=3)
     drawn, scored = (statistics.median(column) for column in zip(*rounds, strict=True))
     return {"s to draw 10,000": round(drawn, 1), "s to score them": round(scored, 1)}
 
@@ -265,13 +265,13 @@ def time_to_quality(*words: str) -> Row:
 def quality_of_bfloat16(images: int = 40_000) -> Row:
     """Frechet distance and coverage after the same images in bfloat16 and in float32, over three seeds."""
     found: dict[str, list[float]] = {}
-    yardstick = Yardstick(mnist(), "validation")
+    scorer = Scorer(mnist(), "validation")
     for seed in SEEDS:
         for precision in ("bf16", "32"):
             with tempfile.TemporaryDirectory() as folder:
                 words = ("experiment=fast_mnist", f"seed={seed}", f"precision={precision}", f"max_images={images}")
                 run = play(folder, *words, "trainer.max_time=null")
-                scores = yardstick.measure(load_module(str(run.path))[0].draw(yardstick.n)).scores
+                scores = scorer.measure(load_module(str(run.path))[0].draw(scorer.n)).scores
             for name in ("frechet", "coverage"):
                 found.setdefault(f"{name}, {precision}", []).append(scores[name])
     return {name: [round(value, 3) for value in values] for name, values in found.items()}

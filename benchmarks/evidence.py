@@ -13,22 +13,22 @@ import torch
 from torch import Tensor
 
 from gan_lightning.build import build_data, load_module
+from gan_lightning.evaluation.neighbours import nearest
+from gan_lightning.evaluation.scorer import BETTER, Scorer, subset
 from gan_lightning.images import grid, save_png, to_uint8
-from gan_lightning.metrics.neighbours import nearest
-from gan_lightning.metrics.yardstick import BETTER, Yardstick, subset
 from gan_lightning.models import GAN
-from gan_lightning.runs import open_run
+from gan_lightning.training.run_folder import open_run
 
 SHOWN = ("frechet", "kernel", "classifier_score", "precision", "recall", "density", "coverage", "class_kl")
 
 
-def collapsed(module: GAN, yardstick: Yardstick) -> Tensor:
+def collapsed(module: GAN, scorer: Scorer) -> Tensor:
     """A generator that draws one picture and its variations: of 64 the one nearest to a real image, z hardly moving."""
     random = torch.Generator().manual_seed(0)
     latent = module.sample_latent(64, random)
-    features = yardstick.extractor.read(to_uint8(module.sample(latent))).features
-    best = latent[nearest(features, yardstick.features)[1].argmin()]
-    around = best + 0.05 * torch.randn(yardstick.n, module.latent_dim, generator=random)
+    features = scorer.extractor.extract(to_uint8(module.sample(latent))).features
+    best = latent[nearest(features, scorer.features)[1].argmin()]
+    around = best + 0.05 * torch.randn(scorer.n, module.latent_dim, generator=random)
     return torch.cat([to_uint8(module.sample(part)) for part in around.split(250)])
 
 
@@ -36,16 +36,16 @@ def main(run: str, out: Path) -> None:
     """Score the five sets and write the page."""
     folder, _ = open_run(run)
     module, _ = load_module(run)
-    yardstick = Yardstick(build_data(folder.config()))
-    count = yardstick.n
+    scorer = Scorer(build_data(folder.config()))
+    count = scorer.n
     random = torch.Generator().manual_seed(0)
     early = str(folder.checkpoints / "epoch-0002.ckpt")
     sets = {
-        "real training images": subset(yardstick.splits.train, count).images,
+        "real training images": subset(scorer.splits.train, count).images,
         "trained GAN": module.draw(count),
         "the same after two epochs": load_module(early)[0].draw(count),
-        "collapsed": collapsed(module, yardstick),
-        "noise": torch.randint(256, (count, *yardstick.data.image_shape), generator=random).byte(),
+        "collapsed": collapsed(module, scorer),
+        "noise": torch.randint(256, (count, *scorer.data.image_shape), generator=random).byte(),
     }
     rows = [f"| | {' | '.join(sets)} | better |", "|---" * (len(sets) + 2) + "|"]
     pictures = []
@@ -54,11 +54,11 @@ def main(run: str, out: Path) -> None:
         save_png(grid(images[:32], columns=4), file)
         pictures.append(f"![]({file.name})")
     rows.append(f"| | {' | '.join(pictures)} | |")
-    scores = [yardstick.measure(images).scores for images in sets.values()]
+    scores = [scorer.measure(images).scores for images in sets.values()]
     for score in SHOWN:
         cells = " | ".join(f"{found[score]:.3g}" for found in scores)
-        rows.append(f"| `{yardstick.full_name(score)}` | {cells} | {BETTER[score]} |")
-    out.with_suffix(".md").write_text("\n".join([f"# Evidence: {yardstick.data.short_name}", "", *rows, ""]))
+        rows.append(f"| `{scorer.full_name(score)}` | {cells} | {BETTER[score]} |")
+    out.with_suffix(".md").write_text("\n".join([f"# Evidence: {scorer.data.short_name}", "", *rows, ""]))
     print("\n".join(rows))
 
 

@@ -14,11 +14,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from gan_lightning.data import Batch, ImageData
-from gan_lightning.data.batches import BatchLoader
 from gan_lightning.data.cache import cache_folder
+from gan_lightning.data.loader import BatchLoader
+from gan_lightning.evaluation.distances import frechet_distance
+from gan_lightning.evaluation.neighbours import manifold_scores
 from gan_lightning.images import to_float
-from gan_lightning.metrics.distances import frechet_distance
-from gan_lightning.metrics.neighbours import manifold_scores
 
 SEED = 2026
 STEPS = 2000

@@ -15,10 +15,10 @@ from pytorch_lightning import Callback, Trainer
 from torch import Tensor, nn
 
 from gan_lightning.data import ImageData
+from gan_lightning.evaluation.distances import frechet_distance
+from gan_lightning.evaluation.scorer import Scorer
 from gan_lightning.floats import at_least_float32
 from gan_lightning.images import to_float
-from gan_lightning.metrics.distances import frechet_distance
-from gan_lightning.metrics.yardstick import Yardstick
 from gan_lightning.models import GAN
 from gan_lightning.networks.layers import FlattenPixels, UnflattenPixels
 
@@ -201,7 +201,7 @@ class Milestones(Callback):
 
     def on_train_start(self, trainer: Trainer, module: GAN) -> None:  # type: ignore[override]
         """Read the real images' features; start the clock."""
-        self.yardstick = Yardstick(trainer.datamodule, "validation")  # type: ignore[attr-defined]
+        self.scorer = Scorer(trainer.datamodule, "validation")  # type: ignore[attr-defined]
         self.started, self.due = time.perf_counter(), self.every
 
     def on_train_batch_end(self, trainer: Trainer, module: GAN, *unused: Any) -> None:  # type: ignore[override]
@@ -209,8 +209,8 @@ class Milestones(Callback):
         seconds = time.perf_counter() - self.started
         if seconds < self.due:
             return
-        features = self.yardstick.extractor.read(module.draw(self.yardstick.n)).features
-        frechet = frechet_distance(self.yardstick.features, features)
+        features = self.scorer.extractor.extract(module.draw(self.scorer.n)).features
+        frechet = frechet_distance(self.scorer.features, features)
         self.rows.append({"seconds": seconds, "images_seen": module.images_seen, "frechet": frechet})
         self.file.write_text(json.dumps(self.rows))
         trainer.should_stop = frechet < self.thresholds[-1] or seconds > self.longest

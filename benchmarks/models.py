@@ -50,16 +50,16 @@ def score(run_folder: str) -> None:
     """Score the averaged generator of a run; page.json and page.png go into its folder."""
     from benchmarks.independent import SecondOpinion
     from gan_lightning.build import build_data, load_module
+    from gan_lightning.evaluation.scorer import Scorer
     from gan_lightning.images import grid, save_png
-    from gan_lightning.metrics.yardstick import Yardstick
-    from gan_lightning.runs import open_run
+    from gan_lightning.training.run_folder import open_run
 
     folder, _ = open_run(run_folder)
     module, _ = load_module(run_folder)
-    yardstick = Yardstick(build_data(folder.config()))
-    samples = module.draw(yardstick.n)
-    measured = yardstick.measure(samples)
-    second = SecondOpinion(yardstick.data, yardstick.real.images)
+    scorer = Scorer(build_data(folder.config()))
+    samples = module.draw(scorer.n)
+    measured = scorer.measure(samples)
+    second = SecondOpinion(scorer.data, scorer.real.images)
     status = folder.status()
     page: dict[str, Any] = {name: measured.scores[name] for name in SHOWN if name in measured.scores}
     if measured.modes is not None:

@@ -15,7 +15,7 @@ from gan_lightning.errors import UserError
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-    from gan_lightning.runs import RunFolder
+    from gan_lightning.training.run_folder import RunFolder
 
 HELP = """\
 Train and look at GANs on small images.
@@ -72,7 +72,7 @@ def train(words: list[str]) -> None:
     """Train one run, or a sweep of several, under Hydra."""
     import hydra
 
-    from gan_lightning.config import CONF_DIR, CONFIG_ERRORS, explain
+    from gan_lightning.config.schema import CONF_DIR, CONFIG_ERRORS, explain
 
     sys.argv[1:] = words  # what Hydra, and the helper processes of a several-process run, read
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands its errors on instead of printing them
@@ -98,8 +98,8 @@ def job(cfg: "DictConfig", errors: list[Exception]) -> float | None:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
-    from gan_lightning.runs import RunFolder
-    from gan_lightning.train import train as train_run
+    from gan_lightning.training.run import train as train_run
+    from gan_lightning.training.run_folder import RunFolder
 
     hydra_cfg = HydraConfig.get()
     sweeping = hydra_cfg.mode == RunMode.MULTIRUN
@@ -145,10 +145,10 @@ def refuse_processes_in_sweep(cfg: "DictConfig") -> None:
 
 
 def command(name: str) -> Callable[[list[str]], None]:
-    """A verb of gan_lightning.commands, imported when it is used."""
+    """A verb of gan_lightning.cli.commands, imported when it is used."""
 
     def run(words: list[str]) -> None:
-        from gan_lightning import commands
+        from gan_lightning.cli import commands
 
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
         getattr(commands, name)(words)

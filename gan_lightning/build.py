@@ -12,8 +12,8 @@ from gan_lightning.data import ImageData
 from gan_lightning.errors import UserError
 from gan_lightning.images import ImageShape
 from gan_lightning.models import GAN
-from gan_lightning.models.rules import check_batch
-from gan_lightning.runs import open_run, read_checkpoint
+from gan_lightning.models.compatibility import check_batch
+from gan_lightning.training.run_folder import open_run, read_checkpoint
 
 log = logging.getLogger(__name__)
 

@@ -23,7 +23,9 @@ class SweepSummary(Callback):
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Read the jobs' status files."""
         from gan_lightning.report.comparison import compare, distinct
-        from gan_lightning.runs import RunFolder  # brings torch, which composing a configuration does without
+        from gan_lightning.training.run_folder import (
+            RunFolder,  # brings torch, which composing a configuration does without
+        )
 
         folder = Path(config.hydra.sweep.dir)
         jobs = {job: words for job, words in self.words.items() if RunFolder(job).status_file.is_file()}

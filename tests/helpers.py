@@ -12,12 +12,12 @@ from omegaconf import DictConfig
 from torch import nn
 
 from gan_lightning.build import build, build_data, build_module
-from gan_lightning.config import check, compose
+from gan_lightning.config.schema import check, compose
 from gan_lightning.images import ImageShape
 from gan_lightning.models import GAN
 from gan_lightning.models.gan import Sample
-from gan_lightning.runs import RunFolder
-from gan_lightning.train import train
+from gan_lightning.training.run import train
+from gan_lightning.training.run_folder import RunFolder
 
 ROOT = Path(__file__).parent.parent
 

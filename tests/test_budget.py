@@ -6,13 +6,13 @@ import pytest
 import torch
 from pytorch_lightning import Callback
 
-from gan_lightning import commands
 from gan_lightning.callbacks import Budget, Forecast
 from gan_lightning.callbacks import progress as progress_module
 from gan_lightning.callbacks.progress import in_words
-from gan_lightning.config import compose, options
+from gan_lightning.cli import commands
+from gan_lightning.config.schema import compose, options
 from gan_lightning.errors import UserError
-from gan_lightning.train import settle_budget
+from gan_lightning.training.run import settle_budget
 from tests.helpers import built, run
 
 SHORT = ("network=mlp", "model.lr_decay=linear", "callbacks.samples=null")

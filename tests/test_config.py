@@ -8,10 +8,10 @@ from omegaconf import OmegaConf
 from torch.nn.utils.parametrize import is_parametrized
 
 from gan_lightning import __main__, commands
-from gan_lightning.config import CONFIG_ERRORS, ROOT, check, compose, describe, explain, options
+from gan_lightning.config.schema import CONFIG_ERRORS, ROOT, check, compose, describe, explain, options
 from gan_lightning.errors import UserError
-from gan_lightning.precision import bfloat16_is_faster, choose_precision
-from gan_lightning.train import longer, trainer_options
+from gan_lightning.training.precision import bfloat16_is_faster, choose_precision
+from gan_lightning.training.run import longer, trainer_options
 from tests.helpers import built, run
 
 GROUPS = ("model", "loss", "network", "penalty", "augment", "data", "accelerator", "logger", "callbacks", "experiment")
@@ -475,7 +475,7 @@ def test_precision_is_chosen_by_the_kind_of_processor_and_explained(processor, m
     capabilities, cpuinfo, faster = PROCESSORS[processor]
     monkeypatch.setattr("torch.cpu.get_capabilities", lambda: capabilities)
     monkeypatch.setattr("platform.processor", lambda: "")
-    monkeypatch.setattr("gan_lightning.precision.CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr("gan_lightning.training.precision.CPUINFO", tmp_path / "cpuinfo")
     if cpuinfo is not None:
         (tmp_path / "cpuinfo").write_text(cpuinfo)
     precision, why = choose_precision("auto", "cpu")
@@ -489,7 +489,7 @@ def test_precision_is_chosen_by_the_kind_of_processor_and_explained(processor, m
 
 def test_windows_names_the_vendor_in_its_description(monkeypatch, tmp_path):
     monkeypatch.setattr("torch.cpu.get_capabilities", lambda: {"avx512_bf16": True})
-    monkeypatch.setattr("gan_lightning.precision.CPUINFO", tmp_path / "none")
+    monkeypatch.setattr("gan_lightning.training.precision.CPUINFO", tmp_path / "none")
     for vendor, faster in (("GenuineIntel", False), ("AuthenticAMD", True)):
         description = f"x Family 6 Model 143 Stepping 8, {vendor}"
         monkeypatch.setattr("platform.processor", lambda description=description: description)

@@ -9,11 +9,11 @@ import torch
 from PIL import Image
 
 from gan_lightning.data import MNIST, Batch, BatchLoader, FashionMNIST, ImageFolder, MNIST5k, StackedMNIST, sources
-from gan_lightning.data.datamodule import hold_out
 from gan_lightning.data.idx import parse_idx
+from gan_lightning.data.image_data import hold_out
 from gan_lightning.errors import UserError
+from gan_lightning.evaluation.extractor import fingerprint
 from gan_lightning.images import resize
-from gan_lightning.metrics.extractor import fingerprint
 
 
 def numbered(count):

@@ -1,4 +1,4 @@
-"""The reference classifier, the yardstick, the verb `evaluate` and the callback that scores during training."""
+"""The reference classifier, the scorer, the verb `evaluate` and the callback that scores during training."""
 
 import json
 import math
@@ -9,20 +9,20 @@ import pytest
 import torch
 from PIL import Image
 
-from gan_lightning import commands, evaluate
 from gan_lightning.build import load_module
-from gan_lightning.config import compose
+from gan_lightning.cli import commands, evaluate
+from gan_lightning.config.schema import compose
 from gan_lightning.data import MNIST, Batch, ImageFolder, MNIST5k, StackedMNIST, stacked_mnist
 from gan_lightning.errors import UserError
+from gan_lightning.evaluation import classifier, extractor, inception, scorer
+from gan_lightning.evaluation.classifier import Classifier, accuracy, augment, train_classifier
+from gan_lightning.evaluation.distances import frechet_distance
+from gan_lightning.evaluation.extractor import SHIPPED, Extractor, extractor_for, fingerprint, load_extractor
+from gan_lightning.evaluation.samples import read_samples
+from gan_lightning.evaluation.scorer import BETTER, Scorer
 from gan_lightning.images import to_float, to_uint8
-from gan_lightning.metrics import classifier, extractor, inception, yardstick
-from gan_lightning.metrics.classifier import Classifier, accuracy, augment, train_classifier
-from gan_lightning.metrics.distances import frechet_distance
-from gan_lightning.metrics.extractor import SHIPPED, Extractor, extractor_for, fingerprint, load_extractor
-from gan_lightning.metrics.samples import read_samples
-from gan_lightning.metrics.yardstick import BETTER, Yardstick
-from gan_lightning.runs import RunFolder
-from gan_lightning.train import train
+from gan_lightning.training.run import train
+from gan_lightning.training.run_folder import RunFolder
 from tests.helpers import assert_same, composed, in_float64, run, weights
 
 ROUNDING = 1e-6
@@ -43,8 +43,8 @@ def ready(digits) -> MNIST5k:
 
 
 @pytest.fixture
-def measure(ready) -> Yardstick:
-    return Yardstick(ready)
+def measure(ready) -> Scorer:
+    return Scorer(ready)
 
 
 def widened(judge: Extractor) -> Extractor:
@@ -97,8 +97,8 @@ def test_a_changed_weight_file_is_refused(tmp_path):
 def test_features_do_not_depend_on_the_batch_and_reading_draws_no_random_number(ready):
     before = torch.get_rng_state()
     judge, images = widened(extractor_for(ready)), ready.splits.test.images[:5]
-    together = judge.read(images)
-    alone = [judge.read(image[None]) for image in images]
+    together = judge.extract(images)
+    alone = [judge.extract(image[None]) for image in images]
     for column in range(2):
         assert_same(together[column], torch.cat([one[column] for one in alone]))
     assert torch.equal(torch.get_rng_state(), before)
@@ -108,8 +108,8 @@ def test_features_do_not_depend_on_the_batch_and_reading_draws_no_random_number(
 def test_a_classifier_of_gray_images_reads_each_channel(ready):
     judge, digits = widened(extractor_for(ready)), ready.splits.test
     triple = Batch(digits.images[[3, 1, 4]].reshape(1, 3, 28, 28), digits.labels[[3, 1, 4]])
-    features, probabilities = judge.read(triple.images)
-    each = judge.read(digits.images[[3, 1, 4]])
+    features, probabilities = judge.extract(triple.images)
+    each = judge.extract(digits.images[[3, 1, 4]])
     assert_same(features[0], each.features.flatten())
     a, b, c = each.probabilities
     assert_same(probabilities[0], torch.einsum("a,b,c->abc", a, b, c).flatten())
@@ -168,15 +168,15 @@ def test_other_images_get_a_classifier_of_their_own_once(tmp_path, classes, monk
     monkeypatch.setattr(extractor, "STEPS", 4)
     data = picture_folder(tmp_path / "My Pictures", classes)
     caplog.set_level("INFO")
-    measured = Yardstick(data)
+    measured = Scorer(data)
     card = measured.extractor.card
     assert "my_pictures has no reference classifier yet: training one" in caplog.text
     assert measured.full_name("frechet") == "frechet_my_pictures_cnn_150"
     assert (card["task"], card["classes"]) == (("classes", 2) if classes[0] else ("quarter turns", 4))
-    floor = measured.floor()
+    floor = measured.real_baseline()
     assert ("class_kl" in floor) == bool(classes[0])
     monkeypatch.setattr(extractor, "train_extractor", None)
-    assert Yardstick(data).extractor.sha256 == card["sha256"]
+    assert Scorer(data).extractor.sha256 == card["sha256"]
     if not classes[0]:
         with pytest.raises(UserError, match="my_pictures has no classes; leave tstr= out"):
             measured.require_classes()
@@ -223,18 +223,18 @@ def test_stacked_mnist_is_scored_by_its_published_protocol(ready, monkeypatch):
     monkeypatch.setattr(MNIST, "load", lambda self: ready.splits)
     monkeypatch.setattr(MNIST, "fetch", lambda self: None)
     monkeypatch.setattr(stacked_mnist, "COUNTS", (500, 400, 400))
-    monkeypatch.setattr(yardstick, "memorisation", lambda *unused: None)
+    monkeypatch.setattr(scorer, "memorisation", lambda *unused: None)
     data = StackedMNIST()
     assert data.evaluation_images == 26_000
     data.setup()
     assert data.class_shares().tolist() == [1e-3] * 1000
     judge = extractor_for(data)
     assert (
-        judge.read(data.splits.test.images).probabilities.argmax(1) == data.splits.test.labels
+        judge.extract(data.splits.test.images).probabilities.argmax(1) == data.splits.test.labels
     ).float().mean() > 0.97
 
 
-# The yardstick
+# The scorer
 
 
 def test_scores_carry_their_protocol_and_stand_beside_a_cached_floor(measure, monkeypatch):
@@ -242,13 +242,13 @@ def test_scores_carry_their_protocol_and_stand_beside_a_cached_floor(measure, mo
     assert measure.full_name("pixel_mean") == "pixel_mean_mnist_5k_500"
     assert measure.full_name("tstr") == "tstr_mnist_5k_4k"
     assert measure.full_name("tstr_judged") == "tstr_judged_mnist_5k_mnist_cnn_4k"
-    assert Yardstick(measure.data, "validation", 200).full_name("recall") == "recall_mnist_5k_mnist_cnn_200_validation"
-    floor = measure.floor()
-    monkeypatch.setattr(Yardstick, "measure", None)
-    assert Yardstick(measure.data).floor() == floor
-    assert Yardstick(measure.data, "validation").identity == measure.identity
+    assert Scorer(measure.data, "validation", 200).full_name("recall") == "recall_mnist_5k_mnist_cnn_200_validation"
+    floor = measure.real_baseline()
+    monkeypatch.setattr(Scorer, "measure", None)
+    assert Scorer(measure.data).floor() == floor
+    assert Scorer(measure.data, "validation").identity == measure.identity
     with pytest.raises(TypeError):
-        Yardstick(measure.data, "validation").floor()  # another protocol has another floor
+        Scorer(measure.data, "validation").floor()  # another protocol has another floor
 
 
 def test_fingerprints_depend_on_the_images(ready):
@@ -278,7 +278,7 @@ def test_distances_grow_with_noise_blur_and_shift(measure):
 
 
 def test_scores_order_real_collapsed_and_noise_as_a_person_would(measure, ready):
-    floor = measure.floor()
+    floor = measure.real_baseline()
     ones = ready.training.images[ready.training.labels == 1]
     collapsed = measure.measure(ones.repeat(2, 1, 1, 1)[:500])
     noise = measure.measure(torch.randint(256, (500, 1, 28, 28), generator=torch.Generator().manual_seed(0)).byte())
@@ -299,9 +299,9 @@ def test_a_generator_that_returns_training_images_is_found_out(measure, ready):
 
 def test_an_n_that_cannot_be_scored_is_refused_with_the_remedy(ready):
     with pytest.raises(UserError, match="n=10,000, but mnist_5k holds only 500 test images .* type n=500"):
-        Yardstick(ready, n=10_000)
+        Scorer(ready, n=10_000)
     with pytest.raises(UserError, match="at least 129 samples, got n=100; type n=129 or more"):
-        Yardstick(ready, n=100)
+        Scorer(ready, n=100)
 
 
 # Samples of other programs
@@ -430,7 +430,7 @@ def test_samples_of_a_run_score_as_the_run_does(a_run, tmp_path, capsys):
 @pytest.mark.slow
 def test_train_on_synthetic_stands_beside_its_real_twin(ready, tmp_path, monkeypatch, capsys):
     """Real training images as "samples" are their own twin; labels come from the file, or else from the judge."""
-    monkeypatch.setattr(yardstick, "TSTR_STEPS", 60)
+    monkeypatch.setattr(scorer, "TSTR_STEPS", 60)
     monkeypatch.setattr(classifier, "BATCH_SIZE", 32)
     np.savez(tmp_path / "x.npz", images=ready.training.images.numpy(), labels=ready.training.labels.numpy())
     np.savez(tmp_path / "y.npz", images=ready.training.images.numpy())
@@ -515,7 +515,7 @@ def test_inception_figures_stand_beside_their_floor(a_run, ready, monkeypatch):
     monkeypatch.setattr(evaluate, "INCEPTION_FEATURES", 2)
     commands.evaluate([f"run={a_run.path}", "inception=true"])
     scores = a_run.scores()[-1]["scores"]
-    measured = Yardstick(ready)
+    measured = Scorer(ready)
     expected = frechet_distance(
         *(Stub().read(part).features for part in (measured.real.images, load_module(str(a_run.path))[0].draw(500)))
     )
@@ -627,10 +627,10 @@ def test_a_torn_line_of_scores_is_left_out(tmp_path):
 
 
 def test_a_damaged_cache_is_computed_again(measure, cache_folder):
-    floor = measure.floor()
+    floor = measure.real_baseline()
     for file in (cache_folder / "scores").iterdir():
         file.write_bytes(file.read_bytes()[:10])
-    assert Yardstick(measure.data).floor() == pytest.approx(floor, rel=ROUNDING)
+    assert Scorer(measure.data).floor() == pytest.approx(floor, rel=ROUNDING)
 
 
 def test_an_evaluation_that_cannot_be_is_refused_before_training(tmp_path):

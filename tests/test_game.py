@@ -7,13 +7,13 @@ import torch
 from pytorch_lightning import Callback, Trainer
 
 from benchmarks.loops import BareLoop, in_nchw
-from gan_lightning.config import options
+from gan_lightning.config.schema import options
 from gan_lightning.data import MNIST5k
 from gan_lightning.errors import UserError
 from gan_lightning.images import to_float
 from gan_lightning.models import wgan
 from gan_lightning.models.ema import decay, update_average
-from gan_lightning.precision import BFloat16, Float32
+from gan_lightning.training.precision import BFloat16, Float32
 from tests.helpers import assert_same, built, in_float64, judged, sample
 
 

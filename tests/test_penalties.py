@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from gan_lightning import commands
-from gan_lightning.config import options
+from gan_lightning.cli import commands
+from gan_lightning.config.schema import options
 from gan_lightning.penalties import (
     DRAGAN,
     R1,

@@ -12,13 +12,13 @@ import torch
 from PIL import Image
 from pytorch_lightning import Callback, Trainer
 
-from gan_lightning import commands
 from gan_lightning.build import load_module
 from gan_lightning.callbacks import Metrics
-from gan_lightning.config import compose
+from gan_lightning.cli import commands
+from gan_lightning.config.schema import compose
 from gan_lightning.errors import UserError
 from gan_lightning.models import GAN
-from gan_lightning.runs import RunFolder, open_run, read_checkpoint
+from gan_lightning.training.run_folder import RunFolder, open_run, read_checkpoint
 from tests.helpers import built, in_float64, run, weights
 
 SMALL = ("network=mlp", "network.generator.hidden=[32]", "network.discriminator.hidden=[32]")

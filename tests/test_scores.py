@@ -14,10 +14,10 @@ from torchmetrics.image.inception import InceptionScore
 from torchmetrics.image.kid import poly_mmd
 
 from gan_lightning.errors import UserError
-from gan_lightning.metrics import neighbours
-from gan_lightning.metrics.classes import classifier_score, mode_coverage
-from gan_lightning.metrics.distances import frechet_distance, kernel_distance, unbiased_mmd
-from gan_lightning.metrics.neighbours import manifold_scores, memorisation, nearest
+from gan_lightning.evaluation import neighbours
+from gan_lightning.evaluation.classes import classifier_score, mode_coverage
+from gan_lightning.evaluation.distances import frechet_distance, kernel_distance, unbiased_mmd
+from gan_lightning.evaluation.neighbours import manifold_scores, memorisation, nearest
 
 
 def normal(*shape: int, seed: int = 0) -> torch.Tensor:

@@ -9,9 +9,9 @@ import torch
 from PIL import Image
 from torch.nn.utils.parametrize import is_parametrized
 
-from gan_lightning import commands
 from gan_lightning.build import build_module, load_module
-from gan_lightning.config import compose, options
+from gan_lightning.cli import commands
+from gan_lightning.config.schema import compose, options
 from gan_lightning.errors import UserError
 from gan_lightning.losses import BEGAN
 from gan_lightning.models.energy import pulling_away

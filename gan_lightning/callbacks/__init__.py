@@ -3,11 +3,11 @@
 from gan_lightning import torchvision_ops  # noqa: F401  (before pytorch_lightning)
 from gan_lightning.callbacks.checkpoints import Checkpoints
 from gan_lightning.callbacks.evaluation import Evaluation
-from gan_lightning.callbacks.metrics import Metrics
 from gan_lightning.callbacks.progress import Bar, Forecast, Lines
 from gan_lightning.callbacks.samples import Samples
 from gan_lightning.callbacks.status import Status
 from gan_lightning.callbacks.stopping import Budget, GracefulStop
+from gan_lightning.callbacks.training_metrics import Metrics
 
 __all__ = [
     "Bar",

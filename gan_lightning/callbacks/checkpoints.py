@@ -9,7 +9,7 @@ from pytorch_lightning.callbacks import Checkpoint
 from gan_lightning.data import ImageData
 from gan_lightning.errors import UserError
 from gan_lightning.models import GAN
-from gan_lightning.runs import RunFolder
+from gan_lightning.training.run_folder import RunFolder
 
 
 class Checkpoints(Checkpoint):

@@ -8,9 +8,9 @@ from pytorch_lightning import Callback, Trainer
 from gan_lightning.callbacks.checkpoints import save
 from gan_lightning.data import ImageData
 from gan_lightning.errors import UserError
-from gan_lightning.metrics.yardstick import BETTER, Yardstick
+from gan_lightning.evaluation.scorer import BETTER, Scorer
 from gan_lightning.models import GAN
-from gan_lightning.runs import RunFolder
+from gan_lightning.training.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class Evaluation(Callback):
         self.score = score
         self.seed = seed
         self.best: float | None = None
-        self.yardstick: Yardstick | None = None
+        self.scorer: Scorer | None = None
 
     def on_fit_start(self, trainer: Trainer, module: GAN) -> None:  # type: ignore[override]
         """Refuse what cannot be scored, then measure the real images, before training starts."""
@@ -56,8 +56,8 @@ class Evaluation(Callback):
                 f"callbacks.evaluation.score=classifier_score needs classes, which {data.short_name} has not; "
                 "type callbacks.evaluation.score=frechet"
             )
-        self.yardstick = Yardstick(data, "validation", self.n)
-        self.floor = self.yardstick.floor()
+        self.scorer = Scorer(data, "validation", self.n)
+        self.floor = self.scorer.real_baseline()
 
     def on_train_start(self, trainer: Trainer, module: GAN) -> None:  # type: ignore[override]
         """Forget scores of steps that a crash undid; the best of the others, by the same protocol, is to be beaten."""
@@ -65,8 +65,8 @@ class Evaluation(Callback):
             return
         folder = RunFolder(Path(trainer.default_root_dir))
         folder.forget_scores_after(module.generator_steps)
-        if self.yardstick is not None:
-            name = self.yardstick.full_name(self.score)
+        if self.scorer is not None:
+            name = self.scorer.full_name(self.score)
             earlier = [column[name] for line in folder.scores() if line.get("during_training")
                        for kind, column in line["scores"].items() if kind != "real" and name in column]  # fmt: skip
             self.best = (min if self.lower_is_better else max)(earlier, default=None)
@@ -87,29 +87,29 @@ class Evaluation(Callback):
 
     def evaluate(self, trainer: Trainer, module: GAN) -> bool:
         """Score, log, and say whether no epoch before was better."""
-        assert self.yardstick is not None
-        scores = self.yardstick.measure(module.draw(self.yardstick.n, self.seed)).scores
-        row = {self.yardstick.full_name(key): value for key, value in scores.items()}
-        row |= {f"{self.yardstick.full_name(key)}_real": value for key, value in self.floor.items()}
+        assert self.scorer is not None
+        scores = self.scorer.measure(module.draw(self.scorer.n, self.seed)).scores
+        row = {self.scorer.full_name(key): value for key, value in scores.items()}
+        row |= {f"{self.scorer.full_name(key)}_real": value for key, value in self.floor.items()}
         place = {"images_seen": module.images_seen, "epoch": trainer.current_epoch}
         for logger in trainer.loggers:
             logger.log_metrics(row | place, step=module.generator_steps)
         facts = {"during_training": True, "generator_steps": module.generator_steps,
                  "images_seen": module.images_seen, "seed": self.seed}  # fmt: skip
         columns = {module.kept_weights[0]: scores, "real": self.floor}
-        RunFolder(Path(trainer.default_root_dir)).add_scores(facts | self.yardstick.describe(columns))
+        RunFolder(Path(trainer.default_root_dir)).add_scores(facts | self.scorer.describe(columns))
         value = scores[self.score]
         is_best = self.best is None or (value < self.best if self.lower_is_better else value > self.best)
         if is_best:
             self.best = value
         log.info(
             "epoch %d  %s %.4g (real %.4g)%s",
-            trainer.current_epoch + 1, self.yardstick.full_name(self.score), value, self.floor[self.score],
+            trainer.current_epoch + 1, self.scorer.full_name(self.score), value, self.floor[self.score],
             ", the best so far" if is_best else "",
         )  # fmt: skip
         return is_best
 
     def on_train_end(self, trainer: Trainer, module: GAN) -> None:  # type: ignore[override]
         """Say so when the run ended before an epoch was due."""
-        if self.yardstick is not None and self.best is None:
+        if self.scorer is not None and self.best is None:
             log.info("no epoch was scored: the run ended before callbacks.evaluation.every_n_epochs of them were over")

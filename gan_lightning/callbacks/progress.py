@@ -6,8 +6,8 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import TQDMProgressBar
 from pytorch_lightning.utilities import rank_zero_only
 
-from gan_lightning.callbacks.metrics import Metrics
 from gan_lightning.callbacks.stopping import Budget
+from gan_lightning.callbacks.training_metrics import Metrics
 from gan_lightning.models import GAN
 
 log = logging.getLogger(__name__)

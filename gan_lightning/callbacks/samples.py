@@ -11,7 +11,7 @@ from gan_lightning.images import grid, save_gif, save_png, to_uint8
 from gan_lightning.loggers import GuardedWandbLogger, log_picture
 from gan_lightning.models import GAN
 from gan_lightning.models.infogan import TRAVERSED
-from gan_lightning.runs import RunFolder
+from gan_lightning.training.run_folder import RunFolder
 
 
 class Samples(Callback):

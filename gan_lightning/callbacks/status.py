@@ -7,7 +7,7 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from gan_lightning.data import ImageData
 from gan_lightning.models import GAN
-from gan_lightning.runs import RunFolder
+from gan_lightning.training.run_folder import RunFolder
 
 
 class Status(Callback):

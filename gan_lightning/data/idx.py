@@ -11,9 +11,9 @@ import torch
 from pydantic import NonNegativeInt
 from torch import Tensor
 
-from gan_lightning.data.batches import Batch
 from gan_lightning.data.cache import cache_folder, checksum, locked, write_atomically
-from gan_lightning.data.datamodule import Resizable, Splits, hold_out
+from gan_lightning.data.image_data import Resizable, Splits, hold_out
+from gan_lightning.data.loader import Batch
 from gan_lightning.data.sources import (
     DEBIAN_PACKAGE,
     Source,

@@ -7,8 +7,8 @@ import torch
 from PIL import Image, ImageOps
 from pydantic import NonNegativeFloat
 
-from gan_lightning.data.batches import Batch
-from gan_lightning.data.datamodule import ImageData, Splits, hold_out
+from gan_lightning.data.image_data import ImageData, Splits, hold_out
+from gan_lightning.data.loader import Batch
 from gan_lightning.errors import UserError
 from gan_lightning.images import ImageShape
 

@@ -18,8 +18,7 @@ from gan_lightning.errors import UserError
 from gan_lightning.floats import at_least_float32
 from gan_lightning.images import ImageShape, to_float, to_uint8
 from gan_lightning.losses import Loss
-from gan_lightning.models.ema import decay, update_average
-from gan_lightning.models.rules import (
+from gan_lightning.models.compatibility import (
     check_augment,
     check_clip,
     check_energies,
@@ -30,6 +29,7 @@ from gan_lightning.models.rules import (
     mixing_layer,
     warn_of_a_free_critic,
 )
+from gan_lightning.models.ema import decay, update_average
 from gan_lightning.networks.heads import normalise_spectrally, show_variety
 from gan_lightning.networks.statistics import pack
 from gan_lightning.penalties import Penalty

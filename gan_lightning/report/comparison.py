@@ -3,7 +3,7 @@ from pathlib import Path
 from typing import Any
 
 from gan_lightning.report.figures import with_floor
-from gan_lightning.runs import RunFolder
+from gan_lightning.training.run_folder import RunFolder
 
 COLUMNS = 3  # pictures side by side
 

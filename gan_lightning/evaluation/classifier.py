@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gan_lightning.data import Batch
-from gan_lightning.data.batches import BatchLoader
+from gan_lightning.data.loader import BatchLoader
 from gan_lightning.floats import at_least_float32
 from gan_lightning.images import to_float
 

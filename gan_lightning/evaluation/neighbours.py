@@ -6,8 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from gan_lightning.evaluation.distances import require
 from gan_lightning.floats import at_least_float32
-from gan_lightning.metrics.distances import require
 
 ROWS = 1000  # of a distance matrix held in memory at a time
 

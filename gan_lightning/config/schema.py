@@ -16,7 +16,7 @@ from pydantic.errors import PydanticSchemaGenerationError
 
 from gan_lightning.errors import UserError
 
-_PACKAGE = Path(__file__).resolve().parent
+_PACKAGE = Path(__file__).resolve().parent.parent
 CONF_DIR = next(folder for folder in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if folder.is_dir())
 """Inside the package when installed from a wheel, beside it in a checkout."""
 

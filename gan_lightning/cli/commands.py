@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from gan_lightning.config import CONFIG_ERRORS, check, check_value, compose, did_you_mean, explain, options
+from gan_lightning.config.schema import CONFIG_ERRORS, check, check_value, compose, did_you_mean, explain, options
 from gan_lightning.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -51,8 +51,8 @@ def split(words: list[str]) -> Iterator[tuple[str, Any]]:
 
 def resume(words: list[str]) -> None:
     """`resume run=FOLDER [option=value ...]`: go on where a run stopped, in its own folder and W&B run."""
-    from gan_lightning.runs import open_run
-    from gan_lightning.train import train
+    from gan_lightning.training.run import train
+    from gan_lightning.training.run_folder import open_run
 
     run = next((word.partition("=")[2] for word in words if word.startswith("run=")), None)
     if run is None:
@@ -105,7 +105,7 @@ def compose_or_explain(*overrides: str) -> DictConfig:
 
 def refuse_to_go_on_in_vain(cfg: DictConfig, checkpoint: Path, run: str) -> None:
     """Say so when a run has nothing left to do, instead of doing nothing."""
-    from gan_lightning.runs import read_checkpoint
+    from gan_lightning.training.run_folder import read_checkpoint
 
     content = read_checkpoint(checkpoint)
     rates = [group["lr"] for optimizer in content["optimizer_states"] for group in optimizer["param_groups"]]
@@ -138,7 +138,7 @@ def refuse_spent_time(limit: str | None, timer: dict[str, Any] | None, run: str)
     """And for the time that Lightning's Timer has counted, over all sessions."""
     if limit is None or timer is None:
         return
-    from gan_lightning.train import in_seconds
+    from gan_lightning.training.run import in_seconds
 
     spent = timer["time_elapsed"]["train"]
     if spent >= in_seconds(limit):
@@ -224,7 +224,7 @@ def evaluate(words: list[str]) -> None:
     """`evaluate run=FOLDER|images=FILE [n=10000] ...`: every score, beside what real images score."""
     from pydantic import NonNegativeInt, PositiveInt
 
-    from gan_lightning.metrics.yardstick import Split
+    from gan_lightning.evaluation.scorer import Split
 
     allowed = {
         "run": str, "images": str, "data": str, "out": str, "n": PositiveInt, "split": Split, "seed": NonNegativeInt,
@@ -242,10 +242,10 @@ def evaluate(words: list[str]) -> None:
 
 def evaluate_run(given: dict[str, Any], of_data: list[str]) -> None:
     """Score a trained generator by the data it was trained on; figures go to its run folder."""
-    from gan_lightning import evaluate
     from gan_lightning.build import build_data, load_module
-    from gan_lightning.metrics.yardstick import Yardstick
-    from gan_lightning.runs import open_run
+    from gan_lightning.evaluation import evaluate
+    from gan_lightning.evaluation.scorer import Scorer
+    from gan_lightning.training.run_folder import open_run
 
     refuse(given, ("data", "out"), "belongs to evaluate images=; a run is scored on its own data, in its own folder")
     folder, _ = open_run(given["run"])
@@ -259,19 +259,19 @@ def evaluate_run(given: dict[str, Any], of_data: list[str]) -> None:
         "run": str(folder.path), "checkpoint": checkpoint.name, "generator_steps": module.generator_steps,
         "images_seen": module.images_seen, "seed": seed,
     }  # fmt: skip
-    yardstick = Yardstick(data, given.get("split", "test"), given.get("n"))
+    scorer = Scorer(data, given.get("split", "test"), given.get("n"))
     print(f"{checkpoint}: {module.generator_steps:,} generator steps, {module.images_seen:,} images")
     sources = evaluate.of_module(module, seed)
-    evaluate.evaluate(sources, yardstick, facts, folder, given.get("tstr", False), given.get("inception", False))
+    evaluate.evaluate(sources, scorer, facts, folder, given.get("tstr", False), given.get("inception", False))
 
 
 def evaluate_images(given: dict[str, Any], of_data: list[str]) -> None:
     """Score pictures of any origin; figures go to `out`, or beside the pictures."""
-    from gan_lightning import evaluate
     from gan_lightning.build import build_data
-    from gan_lightning.metrics.samples import read_samples
-    from gan_lightning.metrics.yardstick import Yardstick
-    from gan_lightning.runs import RunFolder
+    from gan_lightning.evaluation import evaluate
+    from gan_lightning.evaluation.samples import read_samples
+    from gan_lightning.evaluation.scorer import Scorer
+    from gan_lightning.training.run_folder import RunFolder
 
     refuse(given, ("seed",), "belongs to evaluate run=; images= are drawn already")
     if "data" not in given:
@@ -279,13 +279,11 @@ def evaluate_images(given: dict[str, Any], of_data: list[str]) -> None:
     path = Path(given["images"]).expanduser().resolve()
     data = build_data(with_options(compose_or_explain(f"data={given['data']}"), of_data))
     images, labels = read_samples(path, data.image_shape, len(data.class_names))
-    yardstick = Yardstick(data, given.get("split", "test"), given.get("n"), available=len(images))
+    scorer = Scorer(data, given.get("split", "test"), given.get("n"), available=len(images))
     out = Path(given["out"]) if "out" in given else path.with_name(f"{path.stem}-scores")
     facts = {"images": str(path)}
     sources = evaluate.of_images(images, labels)
-    evaluate.evaluate(
-        sources, yardstick, facts, RunFolder(out), given.get("tstr", False), given.get("inception", False)
-    )
+    evaluate.evaluate(sources, scorer, facts, RunFolder(out), given.get("tstr", False), given.get("inception", False))
 
 
 def refuse(given: dict[str, Any], keys: tuple[str, ...], why: str) -> None:
@@ -318,7 +316,7 @@ def classifier(words: list[str]) -> None:
     The one that ships, or the cached one, or else one trained now and cached; with `out` always trained and kept there.
     """
     from gan_lightning.build import build_data
-    from gan_lightning.metrics.extractor import extractor_for, train_extractor
+    from gan_lightning.evaluation.extractor import extractor_for, train_extractor
 
     of_data, others = apart(words)
     given = parse(others, {"data": str, "out": str}, required=("data",))

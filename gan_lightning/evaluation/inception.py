@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_lightning.errors import UserError
-from gan_lightning.metrics.extractor import Features
+from gan_lightning.evaluation.extractor import Features
 
 DIGEST = "6726825d"
 """The first digits of the SHA-256 of TensorFlow's Inception weights of 2015-12-05 as torch-fidelity converts them."""
@@ -34,7 +34,7 @@ class Inception:
     sha256: str
 
     @torch.inference_mode()
-    def read(self, images: Tensor) -> Features:
+    def extract(self, images: Tensor) -> Features:
         """Features (n, 2048) of uint8 images (n, 1 or 3, H, W); no probabilities (n, 0)."""
         three = images.expand(-1, 3, -1, -1)
         features = torch.cat([self.network(part.contiguous())[0] for part in three.split(ROWS)])

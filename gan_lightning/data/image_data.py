@@ -7,7 +7,7 @@ from pydantic import NonNegativeInt, PositiveInt
 from pytorch_lightning import LightningDataModule
 from torch import Tensor
 
-from gan_lightning.data.batches import Batch, BatchLoader
+from gan_lightning.data.loader import Batch, BatchLoader
 from gan_lightning.errors import UserError
 from gan_lightning.images import ImageShape
 

@@ -17,9 +17,9 @@ from gan_lightning import __version__
 from gan_lightning.data import Batch, ImageData
 from gan_lightning.data.cache import cache_folder, locked, write_atomically
 from gan_lightning.errors import UserError
+from gan_lightning.evaluation.classifier import BATCH_SIZE, Classifier, accuracy, train_classifier
 from gan_lightning.images import to_float
-from gan_lightning.metrics.classifier import BATCH_SIZE, Classifier, accuracy, train_classifier
-from gan_lightning.precision import bfloat16_is_faster
+from gan_lightning.training.precision import bfloat16_is_faster
 
 log = logging.getLogger(__name__)
 
@@ -63,12 +63,12 @@ class Extractor:
         return self.card["task"] == "classes"
 
     @torch.inference_mode()
-    def read(self, images: Tensor) -> Features:
+    def extract(self, images: Tensor) -> Features:
         """Features and probabilities, float32, of uint8 images (n, C, H, W); each image's by itself, in eval mode."""
-        parts = [self.read_part(part) for part in images.split(ROWS)]
+        parts = [self.extract_part(part) for part in images.split(ROWS)]
         return Features(*(torch.cat(column) for column in zip(*parts, strict=True)))
 
-    def read_part(self, images: Tensor) -> Features:
+    def extract_part(self, images: Tensor) -> Features:
         """The same for as many images as are made float at a time."""
         count, channels = len(images), images.shape[1] // self.card["channels"]
         planes = to_float(images.reshape(count * channels, self.card["channels"], *images.shape[2:]))

@@ -25,12 +25,12 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from gan_lightning import __version__
 from gan_lightning.build import build, build_data, build_module
 from gan_lightning.callbacks import Bar, Budget, Forecast, GracefulStop, Lines, Metrics, Status
-from gan_lightning.config import check
+from gan_lightning.config.schema import check
 from gan_lightning.errors import UserError
 from gan_lightning.loggers import CSVLogger, GuardedWandbLogger
-from gan_lightning.precision import choose_precision
 from gan_lightning.report.figures import plot_metrics, plot_scores
-from gan_lightning.runs import RunFolder
+from gan_lightning.training.precision import choose_precision
+from gan_lightning.training.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
 

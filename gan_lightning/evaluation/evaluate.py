@@ -10,15 +10,15 @@ import torch
 from torch import Tensor
 
 from gan_lightning.data import Batch
+from gan_lightning.evaluation.distances import require
+from gan_lightning.evaluation.inception import FEATURES as INCEPTION_FEATURES
+from gan_lightning.evaluation.inception import Inception, load_inception
+from gan_lightning.evaluation.scorer import BETTER, Measurement, Scorer, subset
 from gan_lightning.images import grid, save_png
-from gan_lightning.metrics.distances import require
-from gan_lightning.metrics.inception import FEATURES as INCEPTION_FEATURES
-from gan_lightning.metrics.inception import Inception, load_inception
-from gan_lightning.metrics.yardstick import BETTER, Measurement, Yardstick, subset
 from gan_lightning.models import GAN
 from gan_lightning.models.gan import Weights
 from gan_lightning.report.figures import plot_classes
-from gan_lightning.runs import RunFolder
+from gan_lightning.training.run_folder import RunFolder
 
 SHOWN = 64
 """Images of each kind in a picture."""
@@ -61,7 +61,7 @@ def of_images(images: Tensor, labels: Tensor | None) -> list[Source]:
 
 def evaluate(
     sources: list[Source],
-    yardstick: Yardstick,
+    scorer: Scorer,
     facts: dict[str, Any],
     folder: RunFolder,
     tstr: bool = False,
@@ -71,78 +71,78 @@ def evaluate(
 
     Args:
         sources: what to score.
-        yardstick: by which protocol.
+        scorer: by which protocol.
         facts: what the line says besides: where the samples come from.
         folder: where scores.jsonl and the pictures go.
         tstr: also train a classifier on as many samples as there are training images, and on the real ones.
         inception: also measure the published FID; a string names the weight file.
     """
     started = time.monotonic()
-    refuse_impossible(yardstick, tstr, inception)
+    refuse_impossible(scorer, tstr, inception)
     folder.path.mkdir(parents=True, exist_ok=True)
     network = load_inception(inception if isinstance(inception, str) else None) if inception else None
     columns: dict[str, dict[str, float]] = {}
     pictured: tuple[Tensor, Measurement] | None = None
     for source in sources:
-        samples, _ = source.draw(yardstick.n)
-        measured = yardstick.measure(samples)
-        columns[source.name] = measured.scores | extra_scores(source, samples, yardstick, tstr, network)
+        samples, _ = source.draw(scorer.n)
+        measured = scorer.measure(samples)
+        columns[source.name] = measured.scores | extra_scores(source, samples, scorer, tstr, network)
         pictured = pictured or (samples, measured)
     assert pictured is not None
-    columns["real"] = yardstick.floor() | extra_floor(columns[sources[0].name], yardstick, network)
-    print("\n".join([*headline(yardstick), "", *table(columns, yardstick), ""]))
-    folder.add_scores(facts | yardstick.describe(columns) | {"seconds": round(time.monotonic() - started, 1)})
-    pictures = draw_pictures(*pictured, yardstick, folder.path / "evaluation")
+    columns["real"] = scorer.real_baseline() | extra_floor(columns[sources[0].name], scorer, network)
+    print("\n".join([*headline(scorer), "", *table(columns, scorer), ""]))
+    folder.add_scores(facts | scorer.describe(columns) | {"seconds": round(time.monotonic() - started, 1)})
+    pictures = draw_pictures(*pictured, scorer, folder.path / "evaluation")
     for what, where in {"scores": folder.scores_file, **pictures}.items():
         print(f"  {what:<16} {where}")
 
 
-def refuse_impossible(yardstick: Yardstick, tstr: bool, inception: bool | str) -> None:
+def refuse_impossible(scorer: Scorer, tstr: bool, inception: bool | str) -> None:
     """Say before the work starts that it cannot be done."""
     if tstr:
-        yardstick.require_classes()
+        scorer.require_classes()
     if inception:
-        require(yardstick.n, INCEPTION_FEATURES + 1, "inception=")
+        require(scorer.n, INCEPTION_FEATURES + 1, "inception=")
 
 
 def extra_scores(
-    source: Source, samples: Tensor, yardstick: Yardstick, tstr: bool, network: Inception | None
+    source: Source, samples: Tensor, scorer: Scorer, tstr: bool, network: Inception | None
 ) -> dict[str, float]:
     """The scores that are asked for by themselves, because they take minutes."""
     scores: dict[str, float] = {}
     if tstr:
-        scores |= yardstick.train_on_synthetic(*source.draw(yardstick.tstr_images))
+        scores |= scorer.train_on_synthetic(*source.draw(scorer.tstr_images))
     if network is not None:
-        scores["frechet_inception"] = yardstick.inception_distance(network, samples)
+        scores["frechet_inception"] = scorer.inception_distance(network, samples)
     return scores
 
 
-def extra_floor(like: dict[str, float], yardstick: Yardstick, network: Inception | None) -> dict[str, float]:
+def extra_floor(like: dict[str, float], scorer: Scorer, network: Inception | None) -> dict[str, float]:
     """What real images score in the extra scores of another column."""
-    scores = {name: yardstick.train_on_real() for name in ("tstr", "tstr_judged") if name in like}
-    return scores | ({"frechet_inception": yardstick.inception_floor(network)} if network is not None else {})
+    scores = {name: scorer.train_on_real() for name in ("tstr", "tstr_judged") if name in like}
+    return scores | ({"frechet_inception": scorer.inception_floor(network)} if network is not None else {})
 
 
-def headline(yardstick: Yardstick) -> Iterator[str]:
+def headline(scorer: Scorer) -> Iterator[str]:
     """Who judges, and what is compared with what."""
-    card = yardstick.extractor.card
-    of = "" if yardstick.extractor.knows_classes else " about quarter turns (the images have no classes)"
+    card = scorer.extractor.card
+    of = "" if scorer.extractor.knows_classes else " about quarter turns (the images have no classes)"
     right = f"{card['test_accuracy']:.2%} right{of}, " if card["test_accuracy"] is not None else ""
     yield (
-        f"{yardstick.n:,} samples against {yardstick.n:,} {yardstick.split} images of {yardstick.data.short_name}; "
+        f"{scorer.n:,} samples against {scorer.n:,} {scorer.split} images of {scorer.data.short_name}; "
         "column real: training images instead"
     )
     yield f"judge {card['name']}: {right}sha256 {card['sha256'][:12]}"
 
 
-def table(columns: dict[str, dict[str, float]], yardstick: Yardstick) -> Iterator[str]:
+def table(columns: dict[str, dict[str, float]], scorer: Scorer) -> Iterator[str]:
     """A row for each score, a column for each source, the floor beside them."""
     names = [name for name in BETTER if any(name in scores for scores in columns.values())]
-    width = max(len(yardstick.full_name(name)) for name in names)
+    width = max(len(scorer.full_name(name)) for name in names)
     yield f"{'score':<{width}}" + "".join(f"{name:>24}" for name in columns) + "   better"
     for name in names:
         cells = "".join(f"{cell(scores, name):>24}" for scores in columns.values())
-        yield f"{yardstick.full_name(name):<{width}}{cells}   {BETTER[name]}"
+        yield f"{scorer.full_name(name):<{width}}{cells}   {BETTER[name]}"
 
 
 def cell(scores: dict[str, float], name: str) -> str:
@@ -153,25 +153,23 @@ def cell(scores: dict[str, float], name: str) -> str:
     return f"{scores[name]:.4g}{error}"
 
 
-def draw_pictures(samples: Tensor, measured: Measurement, yardstick: Yardstick, folder: Path) -> dict[str, Path]:
+def draw_pictures(samples: Tensor, measured: Measurement, scorer: Scorer, folder: Path) -> dict[str, Path]:
     """Real and fake side by side, the class histogram, and suspected copies.
 
     Those are the samples nearest to a training image in proportion to their distance to the held-out images, each with
     that training image at its right.
     """
     files = {"real | samples": folder / "real-and-samples.png"}
-    real = subset(yardstick.real, min(SHOWN, yardstick.n)).images
+    real = subset(scorer.real, min(SHOWN, scorer.n)).images
     save_png(side_by_side(grid(real), grid(samples[:SHOWN])), files["real | samples"])
     if measured.modes is not None:
         files["classes"] = folder / "classes.png"
         shares = measured.modes.shares
-        plot_classes(
-            shares.tolist(), yardstick.data.class_shares().tolist(), yardstick.data.class_names, files["classes"]
-        )
+        plot_classes(shares.tolist(), scorer.data.class_shares().tolist(), scorer.data.class_names, files["classes"])
     if measured.copies is not None:
         files["sample | copied?"] = folder / "nearest.png"
         worst = measured.copies.ratio.argsort()[:WORST]
-        pairs = torch.cat([samples[worst], yardstick.splits.train.images[measured.copies.training[worst]]], dim=3)
+        pairs = torch.cat([samples[worst], scorer.splits.train.images[measured.copies.training[worst]]], dim=3)
         save_png(grid(pairs, columns=6, gap=6), files["sample | copied?"])
     return files
 

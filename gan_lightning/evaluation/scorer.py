@@ -17,16 +17,16 @@ from torch import Tensor
 
 from gan_lightning.data import Batch, ImageData
 from gan_lightning.data.cache import cache_folder, write_atomically
-from gan_lightning.data.datamodule import SPLIT_SEED
+from gan_lightning.data.image_data import SPLIT_SEED
 from gan_lightning.errors import UserError
+from gan_lightning.evaluation.classes import Modes, classifier_score, mode_coverage
+from gan_lightning.evaluation.classifier import FEATURES, accuracy, train_classifier
+from gan_lightning.evaluation.distances import frechet_distance, kernel_distance
+from gan_lightning.evaluation.extractor import Extractor, extractor_for, fingerprint, own_name
+from gan_lightning.evaluation.inception import Inception
+from gan_lightning.evaluation.neighbours import Memorisation, manifold_scores, memorisation
 from gan_lightning.images import to_float
-from gan_lightning.metrics.classes import Modes, classifier_score, mode_coverage
-from gan_lightning.metrics.classifier import FEATURES, accuracy, train_classifier
-from gan_lightning.metrics.distances import frechet_distance, kernel_distance
-from gan_lightning.metrics.extractor import Extractor, extractor_for, fingerprint, own_name
-from gan_lightning.metrics.inception import Inception
-from gan_lightning.metrics.neighbours import Memorisation, manifold_scores, memorisation
-from gan_lightning.precision import bfloat16_is_faster
+from gan_lightning.training.precision import bfloat16_is_faster
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ class Measurement(NamedTuple):
     copies: Memorisation | None
 
 
-class Yardstick:
+class Scorer:
     """n real images of a split that no generator is trained on, and all that samples are compared with.
 
     Distances compare n samples with these n images. Memorisation compares training images with validation images,
@@ -181,7 +181,7 @@ class Yardstick:
 
         Memorisation is that of `copies_of` (the samples): real training images are no samples to ask about.
         """
-        features, probabilities = self.extractor.read(samples)
+        features, probabilities = self.extractor.extract(samples)
         kernel = kernel_distance(self.features, features)
         pixels = to_float(samples)
         scores = {
@@ -207,7 +207,7 @@ class Yardstick:
             scores |= {"memorised": copies.share, "memorised_error": copies.error, "memorised_p": copies.p_value}
         return Measurement(scores, modes, copies)
 
-    def floor(self) -> Scores:
+    def real_baseline(self) -> Scores:
         """What n real training images score; for memorisation, n test images. Computed once, then cached."""
 
         def compute() -> Scores:
@@ -229,7 +229,7 @@ class Yardstick:
         if labels is not None:
             return {"tstr": self.train_and_test(Batch(samples, labels))}
         return {
-            "tstr_judged": self.train_and_test(Batch(samples, self.extractor.read(samples).probabilities.argmax(1)))
+            "tstr_judged": self.train_and_test(Batch(samples, self.extractor.extract(samples).probabilities.argmax(1)))
         }
 
     def train_on_real(self) -> float:
@@ -248,7 +248,7 @@ class Yardstick:
 
     def inception_distance(self, inception: Inception, samples: Tensor) -> float:
         """Frechet distance in Inception's 2048 features."""
-        return frechet_distance(self.real_features(inception), inception.read(samples).features)
+        return frechet_distance(self.real_features(inception), inception.extract(samples).features)
 
     def inception_floor(self, inception: Inception) -> float:
         """The same of n real training images; computed once, then cached."""
@@ -268,7 +268,7 @@ class Yardstick:
         file = self.cache_file(f"features-{extractor.sha256}", ".safetensors")
         with suppress(OSError, SafetensorError):  # missing or damaged: computed again
             return load(file.read_bytes())["features"]
-        features = extractor.read(self.real.images).features
+        features = extractor.extract(self.real.images).features
         keep(file, save({"features": features}))
         return features
 

@@ -1,0 +1,1 @@
+"""The configuration: where conf/ is, what its keys may hold, what an error means."""

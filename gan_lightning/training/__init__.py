@@ -1,0 +1,1 @@
+"""One run: its folder, its arithmetic, and how it is trained from start to end."""
