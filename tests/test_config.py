@@ -7,7 +7,8 @@ import pytest
 from omegaconf import OmegaConf
 from torch.nn.utils.parametrize import is_parametrized
 
-from gan_lightning import __main__, commands
+from gan_lightning import __main__
+from gan_lightning.cli import commands
 from gan_lightning.config.schema import CONFIG_ERRORS, ROOT, check, compose, describe, explain, options
 from gan_lightning.errors import UserError
 from gan_lightning.training.precision import bfloat16_is_faster, choose_precision

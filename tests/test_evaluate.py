@@ -10,11 +10,11 @@ import torch
 from PIL import Image
 
 from gan_lightning.build import load_module
-from gan_lightning.cli import commands, evaluate
+from gan_lightning.cli import commands
 from gan_lightning.config.schema import compose
 from gan_lightning.data import MNIST, Batch, ImageFolder, MNIST5k, StackedMNIST, stacked_mnist
 from gan_lightning.errors import UserError
-from gan_lightning.evaluation import classifier, extractor, inception, scorer
+from gan_lightning.evaluation import classifier, evaluate, extractor, inception, scorer
 from gan_lightning.evaluation.classifier import Classifier, accuracy, augment, train_classifier
 from gan_lightning.evaluation.distances import frechet_distance
 from gan_lightning.evaluation.extractor import SHIPPED, Extractor, extractor_for, fingerprint, load_extractor
