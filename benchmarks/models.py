@@ -2,10 +2,12 @@
 
     python -m benchmarks.models run OUT [model=dcgan,lsgan] [data=mnist,fashion_mnist] [seed=0,1,2] [jobs=2] [WORD ...]
     python -m benchmarks.models table OUT
+    python -m benchmarks.models collect OUT FILE.json
 
 `run` trains and scores what OUT does not hold yet, two jobs of one thread each at a time; interrupted and started again
 it goes on. `experiment=` may stand in the place of `model=` and `data=`; other words (`trainer.max_time=00:00:05:00`)
-are given to every job. `table` prints the tables of all that OUT holds: mean and range over the seeds.
+are given to every job. `table` prints the tables of all that OUT holds: mean and range over the seeds. OUT may be a
+file that `collect` has written: the scores of every run, by its name. docs/models.json is that of the models' page.
 """
 
 import json
@@ -74,13 +76,27 @@ def score(run_folder: str) -> None:
 def table(out: Path) -> None:
     """Print a table for each data set or experiment: mean and range over the seeds."""
     runs: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for file in sorted(out.glob("*/page.json")):
-        runs[file.parent.name.rpartition("-")[0]].append(json.loads(file.read_text()))
+    for run_name, page in pages_of(out).items():
+        runs[run_name.rpartition("-")[0]].append(page)
     names = [*SHOWN, "second_frechet", "second_coverage", "steps", "minutes"]
     print(f"| | runs | {' | '.join(names)} |\n|{'---|' * (2 + len(names))}")
     for name, pages in runs.items():
         cells = [spread([page[key] for page in pages if key in page]) for key in names]
         print(f"| `{name}` | {len(pages)} | {' | '.join(cells)} |")
+
+
+def pages_of(out: Path) -> dict[str, dict[str, Any]]:
+    """The scores of every run in a folder of runs or in a file that `collect` has written, by its name."""
+    if out.is_file():
+        return json.loads(out.read_text())
+    return {file.parent.name: json.loads(file.read_text()) for file in sorted(out.glob("*/page.json"))}
+
+
+def collect(out: Path, file: Path) -> None:
+    """Add the scores of every run in OUT to a file, in the place of those of the same name."""
+    pages = (pages_of(file) if file.is_file() else {}) | pages_of(out)
+    lines = [f"{json.dumps(name)}: {json.dumps(page)}" for name, page in sorted(pages.items())]
+    file.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
 def spread(values: list[float]) -> str:
@@ -98,7 +114,12 @@ def main(verb: str, place: str, *rest: str) -> None:
         chosen = {key: value.split(",") for key, _, value in (w.partition("=") for w in rest) if key in ours}
         run(Path(place).resolve(), chosen, [word for word in rest if word.partition("=")[0] not in ours])
     else:
-        {"score": score, "table": lambda out: table(Path(out))}[verb](place)
+        commands: dict[str, Any] = {
+            "score": score,
+            "table": lambda out: table(Path(out)),
+            "collect": lambda out, file: collect(Path(out), Path(file)),
+        }
+        commands[verb](place, *rest)
 
 
 if __name__ == "__main__":
