@@ -1,15 +1,20 @@
 """The models' page: every model as its file has it, on MNIST and Fashion-MNIST, scored on the test images.
 
     python -m benchmarks.models run OUT [model=dcgan,lsgan] [data=mnist,fashion_mnist] [seed=0,1,2] [jobs=2] [WORD ...]
-    python -m benchmarks.models table OUT
+    python -m benchmarks.models collect OUT FILE.json
+    python -m benchmarks.models table FILE.json
+    python -m benchmarks.models pictures FILE.png OUT/*-mnist-0/page.png
 
 `run` trains and scores what OUT does not hold yet, two jobs of one thread each at a time; interrupted and started again
 it goes on. `experiment=` may stand in the place of `model=` and `data=`; other words (`trainer.max_time=00:00:05:00`)
-are given to every job. `table` prints the tables of all that OUT holds: mean and range over the seeds.
+are given to every job and stand in the runs' names. `collect` adds the scores of all that OUT holds to a file, a line
+for each run; docs/models.json is that of the models' page. `table` prints them: mean and range over the seeds.
+`pictures` puts the images of several runs side by side.
 """
 
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -34,7 +39,8 @@ def run(out: Path, words: dict[str, list[str]], others: list[str]) -> None:
 
 def train_and_score(out: Path, combination: list[tuple[str, str]], others: list[str], jobs: int) -> str:
     """One run in a process of its own, and its scores in another."""
-    folder = out / "-".join(value.replace("/", "_") for _, value in combination)
+    name = "-".join([*others, *(value for _, value in combination)])
+    folder = out / re.sub(r"[/:=]", "_", name)  # signs that a path or a command line would take amiss
     if not (folder / "page.json").is_file():
         environment = os.environ | {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // jobs))}
         words = [f"{key}={value}" for key, value in combination]
@@ -46,7 +52,7 @@ def train_and_score(out: Path, combination: list[tuple[str, str]], others: list[
     return f"{folder.name}: {json.loads((folder / 'page.json').read_text())}"
 
 
-def score(run_folder: str) -> None:
+def score(run_folder: Path) -> None:
     """Score the averaged generator of a run; page.json and page.png go into its folder."""
     from benchmarks.independent import SecondOpinion
     from gan_lightning.build import build_data, load_module
@@ -54,8 +60,8 @@ def score(run_folder: str) -> None:
     from gan_lightning.images import grid, save_png
     from gan_lightning.training.run_folder import open_run
 
-    folder, _ = open_run(run_folder)
-    module, _ = load_module(run_folder)
+    folder, _ = open_run(str(run_folder))
+    module, _ = load_module(str(run_folder))
     scorer = Scorer(build_data(folder.config()))
     samples = module.draw(scorer.n)
     measured = scorer.measure(samples)
@@ -71,24 +77,47 @@ def score(run_folder: str) -> None:
     (folder.path / "page.json").write_text(json.dumps(page, indent=1))
 
 
-def table(out: Path) -> None:
-    """Print a table for each data set or experiment: mean and range over the seeds."""
+def collect(out: Path, file: Path) -> None:
+    """Add the scores of every run in OUT to a file, in the place of those of the same name."""
+    pages = json.loads(file.read_text()) if file.is_file() else {}
+    pages |= {page.parent.name: json.loads(page.read_text()) for page in out.glob("*/page.json")}
+    lines = [f"{json.dumps(name)}: {json.dumps(page)}" for name, page in sorted(pages.items())]
+    file.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
+def table(file: Path) -> None:
+    """Print a row for each model and data set, or experiment: mean and range over the seeds."""
     runs: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for file in sorted(out.glob("*/page.json")):
-        runs[file.parent.name.rpartition("-")[0]].append(json.loads(file.read_text()))
+    for name, page in json.loads(file.read_text()).items():
+        runs[name.rpartition("-")[0]].append(page)
     names = [*SHOWN, "second_frechet", "second_coverage", "steps", "minutes"]
-    print(f"| | runs | {' | '.join(names)} |\n|{'---|' * (2 + len(names))}")
+    print(f"| | seeds | {' | '.join(f'`{name}`' for name in names)} |\n|{'---|' * (2 + len(names))}")
     for name, pages in runs.items():
         cells = [spread([page[key] for page in pages if key in page]) for key in names]
         print(f"| `{name}` | {len(pages)} | {' | '.join(cells)} |")
 
 
 def spread(values: list[float]) -> str:
-    """Mean, and smallest to largest where there are several."""
+    """Mean, and smallest to largest where they differ."""
     if not values:
         return "-"
-    ends = "" if len(values) == 1 else f" ({min(values):.3g} to {max(values):.3g})"
-    return f"{statistics.mean(values):.3g}{ends}"
+    mean, least, most = (digits(value) for value in (statistics.mean(values), min(values), max(values)))
+    return mean if least == most else f"{mean} ({least} to {most})"
+
+
+def digits(value: float) -> str:
+    """Two digits that count, or a whole number."""
+    return f"{value:,.0f}" if value >= 10 or value == int(value) else f"{value:#.2g}"
+
+
+def pictures(file: Path, *pages: Path) -> None:
+    """Each run's images, under its name, in one picture."""
+    from PIL import Image
+
+    from gan_lightning.report.comparison import plot_grids
+
+    plot_grids({page.parent.name: page for page in pages}, file)
+    Image.open(file).convert("L").quantize(32).save(file, optimize=True)  # a third as large, and looks the same
 
 
 def main(verb: str, place: str, *rest: str) -> None:
@@ -98,7 +127,8 @@ def main(verb: str, place: str, *rest: str) -> None:
         chosen = {key: value.split(",") for key, _, value in (w.partition("=") for w in rest) if key in ours}
         run(Path(place).resolve(), chosen, [word for word in rest if word.partition("=")[0] not in ours])
     else:
-        {"score": score, "table": lambda out: table(Path(out))}[verb](place)
+        commands: dict[str, Any] = {"score": score, "collect": collect, "table": table, "pictures": pictures}
+        commands[verb](*map(Path, (place, *rest)))
 
 
 if __name__ == "__main__":
