@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from gan_lightning import torchvision_ops  # noqa: F401  (before any test imports pytorch_lightning)
+import gan_lightning  # noqa: F401  (pytorch_lightning is importable beside a CPU-only torch from here on)
 
 torch.set_num_threads(1)  # batches here are too small to share
 

@@ -1,6 +1,5 @@
 """Data sets of small images: one `ImageData` subclass each, batches cut from memory."""
 
-from gan_lightning import torchvision_ops  # noqa: F401  (before pytorch_lightning)
 from gan_lightning.data.idx import MNIST, FashionMNIST
 from gan_lightning.data.image_data import ImageData, Splits
 from gan_lightning.data.image_folder import ImageFolder
