@@ -7,9 +7,9 @@ import torch
 from pydantic import NonNegativeInt
 
 from gan_lightning.data.cache import cache_folder, checksum, locked, write_atomically
-from gan_lightning.data.idx import MNIST
 from gan_lightning.data.image_data import Resizable, Splits, hold_out
 from gan_lightning.data.loader import Batch
+from gan_lightning.data.mnist import MNIST
 from gan_lightning.errors import UserError
 from gan_lightning.images import resize
 
