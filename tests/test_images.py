@@ -18,7 +18,7 @@ def test_out_of_range_values_are_clamped_not_wrapped():
 
 def test_resizing_keeps_ramps_and_constants(monkeypatch):
     """Bilinear: a ramp of 4 a pixel becomes one of 2, half a new pixel aside; beyond the last centres it is flat."""
-    monkeypatch.setattr(images_module, "RESIZED_TOGETHER", 2)
+    monkeypatch.setattr(images_module, "RESIZE_BATCH_SIZE", 2)
     ramp = (4 * torch.arange(28)).expand(28, 28)
     images = torch.stack([ramp, ramp.T, torch.full((28, 28), 77)]).to(torch.uint8).unsqueeze(1)
     larger = (2 * torch.arange(56) - 1).clamp(0, 108).expand(56, 56)

