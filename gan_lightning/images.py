@@ -38,7 +38,7 @@ def resize(images: Tensor, size: int) -> Tensor:
 def grid(images: Tensor, columns: int | None = None, gap: int = 2, background: int = 32) -> Tensor:
     """Tile uint8 images (N, C, H, W) row by row into one (C, height, width) picture.
 
-    Cells left over show the background; a single image is not framed.
+    Cells left over show the background. Fewer images than `columns` make a narrower picture, and one makes itself.
 
     Args:
         images: Images to show, in the order of the cells.

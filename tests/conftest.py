@@ -6,8 +6,6 @@ from pathlib import Path
 import pytest
 import torch
 
-import gan_lightning  # noqa: F401  (pytorch_lightning is importable beside a CPU-only torch from here on)
-
 torch.set_num_threads(1)  # batches here are too small to share
 
 

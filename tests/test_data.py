@@ -1,15 +1,29 @@
 import gzip
 import hashlib
 import multiprocessing
+import shutil
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torchvision import datasets
 
-from gan_lightning.data import MNIST, Batch, BatchLoader, FashionMNIST, ImageFolder, MNIST5k, StackedMNIST, sources
-from gan_lightning.data.idx import parse_idx
+from gan_lightning.data import (
+    EMNIST,
+    KMNIST,
+    MNIST,
+    QMNIST,
+    Batch,
+    BatchLoader,
+    FashionMNIST,
+    ImageFolder,
+    MNIST5k,
+    StackedMNIST,
+    sources,
+)
 from gan_lightning.data.image_data import hold_out
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation.extractor import fingerprint
@@ -154,7 +168,7 @@ def test_larger_digits_are_the_same_digits_resized():
         assert torch.equal(after.images, resize(before.images, 64))
 
 
-def test_larger_digits_are_scored_under_another_name_by_another_judge():
+def test_larger_digits_are_scored_under_another_name_by_another_classifier():
     """The shipped classifier would read 64x64 pixels without complaint, and its figures would mean nothing."""
     for kind, name in ((MNIST, "mnist"), (FashionMNIST, "fashion_mnist"), (MNIST5k, "mnist_5k")):
         assert (kind().short_name, kind(size=28).reference) == (name, kind.reference) and kind.reference
@@ -175,18 +189,22 @@ def test_a_damaged_cache_of_digits_is_mended(tmp_path, monkeypatch):
 
 
 def idx_bytes(array):
-    return bytes([0, 0, 8, array.ndim]) + b"".join(size.to_bytes(4, "big") for size in array.shape) + array.tobytes()
+    """uint8 (type 8) or int32 (type 12), big-endian."""
+    header = bytes([0, 0, {1: 8, 4: 12}[array.itemsize], array.ndim])
+    sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
+    return header + sizes + array.astype(array.dtype.newbyteorder(">")).tobytes()
 
 
-def test_idx_round_trip():
-    array = np.random.default_rng(0).integers(0, 256, (3, 4, 5), dtype=np.uint8)
-    assert torch.equal(parse_idx(idx_bytes(array)), torch.from_numpy(array))
+def md5(content):
+    return hashlib.md5(content).hexdigest()
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", idx_bytes(np.zeros((3, 4), np.uint8))[:-1]])
-def test_damaged_idx_files_are_refused(content):
-    with pytest.raises(ValueError, match=r"not an IDX file|truncated"):
-        parse_idx(content)
+def offline(self):
+    raise OSError("no network")
+
+
+def gray_images(random, count):
+    return random.integers(0, 256, (count, 28, 28), dtype=np.uint8)
 
 
 @pytest.fixture
@@ -198,17 +216,13 @@ def small_mnist(tmp_path, monkeypatch):
     checksums = {}
     for name in MNIST.checksums:
         count = 90 if name.startswith("train") else 20
-        array = random.integers(0, 10 if "labels" in name else 256, (count, 28, 28) if "images" in name else count)
-        content = idx_bytes(array.astype(np.uint8))
-        checksums[name] = hashlib.md5(content).hexdigest()
+        labels = random.integers(0, 10, count, dtype=np.uint8)
+        content = idx_bytes(gray_images(random, count) if "images" in name else labels)
+        checksums[name] = md5(content)
         (folder / "MNIST" / "raw").mkdir(parents=True, exist_ok=True)
         (folder / "MNIST" / "raw" / f"{name}.gz").write_bytes(gzip.compress(content))
     monkeypatch.setattr(MNIST, "checksums", checksums)
-
-    def offline(class_name):
-        raise OSError("no network")
-
-    monkeypatch.setattr(sources, "downloaded_by_torchvision", offline)
+    monkeypatch.setattr(datasets.MNIST, "download", offline)
     return folder
 
 
@@ -227,7 +241,7 @@ def test_gzipped_files_in_torchvisions_layout(small_mnist):
 def test_the_first_images_of_the_file_are_trained_on_when_the_last_are_held_out(small_mnist):
     """In the official order, before the loader shuffles them; other parts than at random, so scores' caches differ."""
     raw = gzip.decompress((small_mnist / "MNIST" / "raw" / "train-images-idx3-ubyte.gz").read_bytes())
-    official = parse_idx(raw).unsqueeze(1)
+    official = torch.from_numpy(np.frombuffer(raw, np.uint8, offset=16).copy()).view(-1, 1, 28, 28)
     at_the_end = loaded(MNIST(dir=str(small_mnist), validation_images=40, validation_from="end"))
     assert torch.equal(at_the_end.train.images, official[:50])
     assert torch.equal(at_the_end.validation.images, official[50:])
@@ -302,19 +316,148 @@ def test_runs_started_at_once_share_one_cache(small_mnist):
 
 def test_fashion_mnist_asks_debian_last(tmp_path, monkeypatch):
     monkeypatch.setenv("GAN_LIGHTNING_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(sources, "downloaded_by_torchvision", lambda name: {})
+    monkeypatch.setattr(datasets.FashionMNIST, "download", offline)
     monkeypatch.setattr(sources.shutil, "which", lambda name: None)
     monkeypatch.setattr(sources, "DEBIAN_FOLDER", Path("nowhere"))
     with pytest.raises(
-        UserError, match=r"torchvision's mirrors(.|\n)*Debian's package dataset-fashion-mnist: this is no Debian"
+        UserError, match=r"torchvision's mirrors(.|\n)*Debian's package dataset-fashion-mnist: this is not Debian"
     ):
         FashionMNIST().fetch()
 
 
 def test_an_installed_debian_package_is_read(tmp_path, monkeypatch):
-    (tmp_path / "labels.gz").write_bytes(gzip.compress(b"content"))
-    monkeypatch.setattr(sources, "DEBIAN_FOLDER", tmp_path.relative_to("/"))
-    assert sources.read_from_debian("labels") == b"content"
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "labels.gz").write_bytes(gzip.compress(b"content"))
+    monkeypatch.setattr(sources, "DEBIAN_FOLDER", (tmp_path / "package").relative_to("/"))
+    sources.unpack_debian(["labels"], tmp_path)
+    assert (tmp_path / "labels").read_bytes() == b"content"
+
+
+# Data sets that are known by the checksums of torchvision's archives
+
+
+@pytest.fixture
+def small_kmnist(tmp_path, monkeypatch):
+    """Four small archives in torchvision's layout, with checksums that make them official; no mirror answers."""
+    monkeypatch.setenv("GAN_LIGHTNING_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(datasets.KMNIST, "mirrors", [(tmp_path / "nowhere").as_uri() + "/"])
+    random = np.random.default_rng(0)
+    raw = tmp_path / "data" / "KMNIST" / "raw"
+    raw.mkdir(parents=True)
+    resources = []
+    for name, _ in datasets.KMNIST.resources:
+        count = 90 if name.startswith("train") else 20
+        array = gray_images(random, count) if "images" in name else random.integers(0, 10, count, dtype=np.uint8)
+        (raw / name).write_bytes(gzip.compress(idx_bytes(array)))
+        resources.append((name, md5((raw / name).read_bytes())))
+    monkeypatch.setattr(datasets.KMNIST, "resources", resources)
+    return tmp_path / "data"
+
+
+def test_torchvision_unpacks_the_archives_of_a_folder_without_network(small_kmnist):
+    data = KMNIST(dir=str(small_kmnist), validation_images=10)
+    splits = loaded(data)
+    assert (data.short_name, data.reference, data.class_names[:3]) == ("kmnist", None, ["o", "ki", "su"])
+    official = datasets.KMNIST(data.location.parent.parent, train=False)
+    assert torch.equal(splits.test.images.squeeze(1), official.data)
+    assert torch.equal(splits.test.labels, official.targets)
+    assert [len(part.images) for part in splits] == [80, 10, 20]
+    assert {file.name for file in data.location.iterdir()} == {*data.files, ".lock"}
+    second = loaded(KMNIST(validation_images=10))
+    assert torch.equal(splits.train.images, second.train.images)
+
+
+def test_archives_come_from_a_mirror_whole_or_not_at_all(small_kmnist, monkeypatch):
+    raw = small_kmnist / "KMNIST" / "raw"
+    monkeypatch.setattr(datasets.KMNIST, "mirrors", [raw.as_uri() + "/"])
+    retrieve = "torchvision.datasets.utils._urlretrieve"  # which wants a length that files do not announce
+    monkeypatch.setattr(retrieve, lambda url, file: shutil.copyfile(raw / Path(url).name, file))
+    whole = (raw / "t10k-labels-idx1-ubyte.gz").read_bytes()
+    (raw / "t10k-labels-idx1-ubyte.gz").write_bytes(whole[:-5])
+    data = KMNIST(validation_images=10)
+    with pytest.raises(UserError, match="torchvision's mirrors: (.|\n)*corrupted"):
+        data.fetch()
+    assert {file.name for file in data.location.iterdir()} == {".lock"}
+    (raw / "t10k-labels-idx1-ubyte.gz").write_bytes(whole)
+    assert len(loaded(data).train.images) == 80
+
+
+def test_what_a_folder_lacks_or_has_damaged_is_named_with_what_to_do(small_kmnist):
+    archive = small_kmnist / "KMNIST" / "raw" / "t10k-labels-idx1-ubyte.gz"
+    archive.write_bytes(archive.read_bytes()[:-5])
+    with pytest.raises(UserError, match=r"t10k-labels-idx1-ubyte.gz has MD5 .*, not .*damaged"):
+        KMNIST(dir=str(small_kmnist)).fetch()
+    archive.unlink()
+    with pytest.raises(UserError) as caught:
+        KMNIST(dir=str(small_kmnist)).fetch()
+    message = str(caught.value)
+    assert f"data.dir={small_kmnist}: no t10k-labels-idx1-ubyte.gz in {small_kmnist}" in message
+    assert "Type data.dir=FOLDER with a folder that holds what torchvision downloads (train-images-idx3-" in message
+
+
+@pytest.fixture
+def small_emnist(tmp_path, monkeypatch):
+    """The one archive of two splits, flat in a folder; each image is bright at the left, stored column by column."""
+    monkeypatch.setenv("GAN_LIGHTNING_CACHE", str(tmp_path / "cache"))
+    upright = np.zeros((26, 28, 28), np.uint8)
+    upright[:, :, :5] = np.arange(100, 126)[:, None, None]  # the class is in the gray level
+    with zipfile.ZipFile(tmp_path / "gzip.zip", "w") as archive:
+        for split, first, classes in (("letters", 1, 27), ("digits", 0, 10)):
+            for part in ("train", "test"):
+                prefix = f"gzip/emnist-{split}-{part}"
+                images = idx_bytes(upright.transpose(0, 2, 1))
+                archive.writestr(f"{prefix}-images-idx3-ubyte.gz", gzip.compress(images))
+                labels = idx_bytes(np.arange(first, first + 26, dtype=np.uint8) % classes)
+                archive.writestr(f"{prefix}-labels-idx1-ubyte.gz", gzip.compress(labels))
+    monkeypatch.setattr(datasets.EMNIST, "md5", md5((tmp_path / "gzip.zip").read_bytes()))
+    return tmp_path
+
+
+def test_emnist_is_upright_and_its_letters_are_counted_from_0(small_emnist):
+    data = EMNIST(dir=str(small_emnist), validation_images=5)
+    splits = loaded(data)
+    assert (data.short_name, len(data.class_names), data.class_names[0]) == ("emnist_letters", 26, "a")
+    assert [len(part.images) for part in splits] == [21, 5, 26]
+    assert splits.test.labels.tolist() == list(range(26))
+    for images, labels in splits:
+        assert (images[:, 0, :, :5] == labels[:, None, None] + 100).all() and (images[:, 0, :, 5:] == 0).all()
+
+
+def test_every_split_of_emnist_comes_from_one_archive(small_emnist, monkeypatch):
+    loaded(EMNIST(dir=str(small_emnist), validation_images=5))
+    monkeypatch.setattr(datasets.EMNIST, "download", offline)
+    assert loaded(EMNIST("digits", validation_images=5)).test.labels.tolist() == [i % 10 for i in range(26)]
+    with pytest.raises(
+        UserError, match=r"EMNIST is not on this machine(.|\n)*holds what torchvision downloads \(gzip.zip\)"
+    ):
+        EMNIST("balanced").fetch()
+
+
+@pytest.mark.parametrize("split", datasets.EMNIST.splits)
+def test_emnists_splits_and_classes_are_torchvisions(split):
+    data = EMNIST(split)
+    classes = {"byclass": 62, "bymerge": 47, "balanced": 47, "letters": 26, "digits": 10, "mnist": 10}
+    assert len(data.class_names) == len(set(data.class_names)) == classes[split]
+    assert data.files[::3] == (f"emnist-{split}-train-images-idx3-ubyte", f"emnist-{split}-test-labels-idx1-ubyte")
+
+
+def test_qmnists_first_label_is_the_class(tmp_path, monkeypatch):
+    monkeypatch.setenv("GAN_LIGHTNING_CACHE", str(tmp_path / "cache"))
+    random = np.random.default_rng(0)
+    resources = {}
+    labels = {part: random.integers(0, 10, (30, 8), dtype=np.int32) for part in ("train", "test")}
+    for part, rows in labels.items():
+        contents = {}
+        for (url, _), array in zip(datasets.QMNIST.resources[part], (gray_images(random, 30), rows), strict=True):
+            contents[url] = gzip.compress(idx_bytes(array))
+            (tmp_path / Path(url).name).write_bytes(contents[url])
+        resources[part] = [(url, md5(content)) for url, content in contents.items()]
+    monkeypatch.setattr(datasets.QMNIST, "resources", resources)
+    data = QMNIST(dir=str(tmp_path), validation_images=5, validation_from="end")
+    splits = loaded(data)
+    assert splits.train.labels.tolist() == labels["train"][:25, 0].tolist()
+    assert splits.test.labels.tolist() == labels["test"][:, 0].tolist()
+    assert {file.name for file in data.location.iterdir()} == {*data.files, ".lock"}
 
 
 # Image folders

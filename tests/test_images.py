@@ -37,6 +37,12 @@ def test_a_grid_holds_every_image_in_its_cell():
     assert (picture[:, 6:10, 11:15] == 7).all()  # the sixth cell is empty
 
 
+def test_a_grid_keeps_the_channels_and_frames_no_single_image():
+    gray = torch.randint(0, 256, (4, 1, 4, 4), dtype=torch.uint8)
+    assert torch.equal(grid(gray), grid(gray.expand(-1, 3, -1, -1))[:1])
+    assert torch.equal(grid(gray[:1]), gray[0])
+
+
 def test_pictures_on_disk(tmp_path):
     gray = grid(torch.randint(0, 256, (4, 1, 8, 8), dtype=torch.uint8))
     files = [tmp_path / "a" / f"{i}.png" for i in range(3)]

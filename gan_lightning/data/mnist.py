@@ -121,4 +121,4 @@ class EMNIST(TorchvisionData):
     def read(self, train: bool) -> Batch:
         """Upright, as the files are not: they hold each image column by column. Labels count from 0."""
         images, labels = super().read(train)
-        return Batch(images.mT.contiguous(), labels - (self.split == "letters"))
+        return Batch(images.mT.contiguous(), labels - int(self.split == "letters"))
