@@ -208,7 +208,7 @@ def start_up() -> Row:
             python("-m", "gan_lightning", "data=mnist", "logger=csv", f"hydra.run.dir={folder}/{number}", probe)
             first_steps.append(float(file.read_text()) - started)
 
-        imports = "from gan_lightning import torchvision_ops; import torch, pytorch_lightning"
+        imports = "import gan_lightning, torch, pytorch_lightning"
         parts = [lambda: python("-c", imports), command, lambda: python("-m", "gan_lightning", "--help")]
         rounds = in_turns(parts, repeats=5)
     imported, _, told = (statistics.median(column) for column in zip(*rounds, strict=True))
@@ -228,7 +228,7 @@ def python(*words: str) -> str:
 def memory() -> Row:
     """Peak memory of 200 steps on MNIST, GiB, and of importing torch and pytorch_lightning alone (on Linux)."""
     told = "print(*(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
-    imports = "from gan_lightning import torchvision_ops; import torch, pytorch_lightning; "
+    imports = "import gan_lightning, torch, pytorch_lightning; "
     with tempfile.TemporaryDirectory() as folder:
         words = ["data=mnist", "logger=csv", "max_generator_steps=200", f"hydra.run.dir={folder}/run"]
         command = f"import sys; sys.argv[1:] = {words}; from gan_lightning.__main__ import main; main(); "

@@ -7,9 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from gan_lightning import torchvision_ops  # noqa: F401  (before pytorch_lightning)
-
-# isort: split
 import torch
 from pytorch_lightning import Callback, Trainer
 from torch import Tensor, nn

@@ -7,17 +7,18 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
+from torchvision.utils import make_grid
 
 from gan_lightning.floats import at_least_float32
 
 ImageShape = tuple[int, int, int]
 """Channels, height, width."""
 
-RESIZED_TOGETHER = 1000  # images; their floats take little memory
+RESIZE_BATCH_SIZE = 1000  # so few images' floats take little memory
 
 
 def to_float(images: Tensor) -> Tensor:
-    """uint8 0..255 -> [-1, 1], in torch's default type: float32, unless somebody has set another."""
+    """uint8 0..255 -> [-1, 1], in torch's default type: float32, unless another is set."""
     return images.to(torch.get_default_dtype()).div_(127.5).sub_(1)
 
 
@@ -30,25 +31,25 @@ def resize(images: Tensor, size: int) -> Tensor:
     """uint8 images (N, C, H, W) made larger, to size x size, bilinearly; of that size already, as they are."""
     if images.shape[2:] == (size, size):
         return images
-    parts = (F.interpolate(part.float(), (size, size), mode="bilinear") for part in images.split(RESIZED_TOGETHER))
+    parts = (F.interpolate(part.float(), (size, size), mode="bilinear") for part in images.split(RESIZE_BATCH_SIZE))
     return torch.cat([part.round().to(torch.uint8) for part in parts])
 
 
 def grid(images: Tensor, columns: int | None = None, gap: int = 2, background: int = 32) -> Tensor:
     """Tile uint8 images (N, C, H, W) row by row into one (C, height, width) picture.
 
-    `columns` defaults to the smallest square that holds all; cells left over show the background.
+    Cells left over show the background. Fewer images than `columns` make a narrower picture, and one makes itself.
+
+    Args:
+        images: Images to show, in the order of the cells.
+        columns: Number of images in each row; None makes the smallest square that holds all.
+        gap: Pixels between two images, and around all.
+        background: Gray level, 0 to 255, of the gaps and of the cells left over.
     """
-    count, channels, height, width = images.shape
+    count, channels = images.shape[:2]
     columns = columns or math.ceil(math.sqrt(count))
-    rows = math.ceil(count / columns)
-    size = (channels, rows * (height + gap) + gap, columns * (width + gap) + gap)
-    picture = torch.full(size, background, dtype=torch.uint8)
-    for index, image in enumerate(images.cpu()):
-        top = gap + index // columns * (height + gap)
-        left = gap + index % columns * (width + gap)
-        picture[:, top : top + height, left : left + width] = image
-    return picture
+    picture = make_grid(images.cpu(), nrow=columns, padding=gap, pad_value=background)
+    return picture[:channels]  # torchvision makes three equal channels of one
 
 
 def to_pil(picture: Tensor) -> Image.Image:

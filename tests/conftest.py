@@ -6,8 +6,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from gan_lightning import torchvision_ops  # noqa: F401  (before any test imports pytorch_lightning)
-
 torch.set_num_threads(1)  # batches here are too small to share
 
 

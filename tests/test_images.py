@@ -18,7 +18,7 @@ def test_out_of_range_values_are_clamped_not_wrapped():
 
 def test_resizing_keeps_ramps_and_constants(monkeypatch):
     """Bilinear: a ramp of 4 a pixel becomes one of 2, half a new pixel aside; beyond the last centres it is flat."""
-    monkeypatch.setattr(images_module, "RESIZED_TOGETHER", 2)
+    monkeypatch.setattr(images_module, "RESIZE_BATCH_SIZE", 2)
     ramp = (4 * torch.arange(28)).expand(28, 28)
     images = torch.stack([ramp, ramp.T, torch.full((28, 28), 77)]).to(torch.uint8).unsqueeze(1)
     larger = (2 * torch.arange(56) - 1).clamp(0, 108).expand(56, 56)
@@ -35,6 +35,12 @@ def test_a_grid_holds_every_image_in_its_cell():
         top, left = 1 + index // 3 * 5, 1 + index % 3 * 5
         assert torch.equal(picture[:, top : top + 4, left : left + 4], image)
     assert (picture[:, 6:10, 11:15] == 7).all()  # the sixth cell is empty
+
+
+def test_a_grid_keeps_the_channels_and_frames_no_single_image():
+    gray = torch.randint(0, 256, (4, 1, 4, 4), dtype=torch.uint8)
+    assert torch.equal(grid(gray), grid(gray.expand(-1, 3, -1, -1))[:1])
+    assert torch.equal(grid(gray[:1]), gray[0])
 
 
 def test_pictures_on_disk(tmp_path):

@@ -1,6 +1,5 @@
 """What watches a run: numbers, pictures, checkpoints, progress, and what may stop it."""
 
-from gan_lightning import torchvision_ops  # noqa: F401  (before pytorch_lightning)
 from gan_lightning.callbacks.checkpoints import Checkpoints
 from gan_lightning.callbacks.evaluation import Evaluation
 from gan_lightning.callbacks.progress import Bar, Forecast, Lines

@@ -155,7 +155,6 @@ def parameters_of(target: Any) -> dict[str, inspect.Parameter]:
 
 def locate(path: str, target: str) -> Any:
     """The class or function that a dotted name names."""
-    from gan_lightning import torchvision_ops  # noqa: F401  (before a target of pytorch_lightning)
 
     try:
         return pkgutil.resolve_name(target)

@@ -1,3 +1,5 @@
+"""A data set of small images as a LightningDataModule: three splits in memory, whose batches a loader cuts."""
+
 from abc import abstractmethod
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
@@ -11,7 +13,7 @@ from gan_lightning.data.loader import Batch, BatchLoader
 from gan_lightning.errors import UserError
 from gan_lightning.images import ImageShape
 
-RESIDENT_SHARE = 0.25  # of a GPU's free memory that the training images may take
+DEVICE_CACHE_SHARE = 0.25  # of a GPU's free memory that the training images may take
 
 ORIGINAL_SIZE: Final = 28  # pixels of MNIST and its like
 
@@ -26,11 +28,11 @@ class Splits(NamedTuple):
     test: Batch
 
 
-Place = Literal["random", "end"]
+HoldOutFrom = Literal["random", "end"]
 """Where the images held out for validation come from: drawn with a fixed seed, or the last ones of the file."""
 
 
-def hold_out(data: Batch, count: int, place: Place = "random") -> tuple[Batch, Batch]:
+def hold_out(data: Batch, count: int, place: HoldOutFrom = "random") -> tuple[Batch, Batch]:
     """Split `count` images off a data set: (rest, held out), each in the data set's own order."""
     if not 0 <= count < len(data.images):
         raise UserError(
@@ -49,7 +51,7 @@ def fits(data: Batch, device: torch.device) -> bool:
     if device.type != "cuda":
         return False
     free, _ = torch.cuda.mem_get_info(device)
-    return data.images.nbytes < RESIDENT_SHARE * free
+    return data.images.nbytes < DEVICE_CACHE_SHARE * free
 
 
 class ImageData(LightningDataModule):
@@ -59,14 +61,14 @@ class ImageData(LightningDataModule):
     Only the training split is ever trained on; the split is the same for every seed.
 
     Attributes:
-        reference: the shipped reference classifier that measures these images, or None: one is trained for them.
-        mirrored: whether a mirrored image is as good as the image, so that training a classifier may mirror.
-        evaluation_images: samples of an evaluation that is not told how many.
+        reference: Name of the shipped reference classifier of these images, or None: one is trained and cached.
+        mirrored: Whether a mirrored image is as good as the image, so that training a classifier may mirror.
+        evaluation_images: Number of samples that an evaluation uses unless it is told how many.
 
     Args:
-        batch_size: real images in each discriminator step, all processes together.
-        seed: of the shuffling.
-        balanced: show every class equally often, whatever its share of the images.
+        batch_size: Number of real images in each discriminator step, all processes together.
+        seed: Seed of the order in which training images are drawn.
+        balanced: Whether every class is shown equally often, whatever its share of the images.
     """
 
     reference: str | None = None
@@ -146,13 +148,13 @@ class ImageData(LightningDataModule):
             )
         if self.balanced and len(self.class_names) < 2:
             raise UserError(f"data.balanced=true: {self.short_name} has no classes; type data.balanced=false")
-        self.loader = BatchLoader(self.resident(), self.batch_size, self.seed, rank, world_size, self.balanced)
+        self.loader = BatchLoader(self.cache_on_device(), self.batch_size, self.seed, rank, world_size, self.balanced)
         if self.saved_state:
             self.loader.load_state_dict(self.saved_state)
         return self.loader
 
-    def resident(self) -> Batch:
-        """The training split on the GPU that trains, when it is small beside its memory: no step waits for a copy."""
+    def cache_on_device(self) -> Batch:
+        """The training split, on the GPU that trains when it is small beside its memory: no step waits for a copy."""
         device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
         return self.training.to(device) if fits(self.training, device) else self.training
 
@@ -168,29 +170,29 @@ class ImageData(LightningDataModule):
 class Resizable(ImageData):
     """A data set of 28x28 images that `size` makes larger, all at once when they are loaded.
 
-    Larger images are other data: their scores have a name of their own, and a judge that is trained for them, because
-    the shipped one has seen strokes of one width only.
+    Larger images are other data: their scores have a name of their own, and a reference classifier that is trained for
+    them, because the shipped one has seen strokes of one width only.
 
     Attributes:
-        base_name: `short_name` of the images as they are.
-        channels: of the images.
+        base_name: The `short_name` of the images in their original size.
+        channels: Number of channels of the images.
 
     Args:
-        size: height and width; `load` gives images of it.
-        validation_from: where the validation images come from: `random`, drawn with a fixed seed, or the `end` of
+        size: Height and width of the images that `load` gives, in pixels.
+        validation_from: Where the validation images come from: `random`, drawn with a fixed seed, or the `end` of
             the training images in the order of their file.
-        options: of every data set.
+        options: Options that every data set has: `batch_size`, `seed`, `balanced`.
     """
 
     base_name: str
     channels = 1
 
     def __init__(
-        self, size: Literal[28, 32, 64] = ORIGINAL_SIZE, validation_from: Place = "random", **options: Any
+        self, size: Literal[28, 32, 64] = ORIGINAL_SIZE, validation_from: HoldOutFrom = "random", **options: Any
     ) -> None:
         super().__init__(**options)
         self.size = size
-        self.validation_from: Place = validation_from
+        self.validation_from: HoldOutFrom = validation_from
         if size != ORIGINAL_SIZE:
             self.reference = None
 

@@ -23,12 +23,12 @@ class ImageFolder(ImageData):
     Files directly in the folder have no classes; with sub-folders each is a class, named by the folder.
 
     Args:
-        dir: the folder.
-        size: None takes the files' own size, which must be one and the same; else each image is cropped to its
-            central square and resized.
-        channels: 1 (gray) or 3 (RGB); None means gray when every file is gray, else RGB.
-        held_out: share of the images for the validation split, and the same for the test split.
-        options: of every data set.
+        dir: Folder of the images.
+        size: Height and width that each image's central square is resized to; None takes the files' own size, which
+            must be the same for all.
+        channels: Number of channels, 1 (gray) or 3 (RGB); None means gray when every file is gray, else RGB.
+        held_out: Share of the images in the validation split, and again in the test split.
+        options: Options that every data set has: `batch_size`, `seed`, `balanced`.
     """
 
     def __init__(

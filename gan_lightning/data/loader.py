@@ -25,13 +25,14 @@ class BatchLoader:
     shapes never change. `state_dict` holds the place in the epoch, so a stopped run goes on at the next batch.
 
     Args:
-        data: the images and labels to draw from.
-        batch_size: images of all processes together.
-        seed: of the order.
-        rank: this process, 0 <= rank < world_size; world_size must divide batch_size.
-        world_size: number of processes.
-        balanced: draw every class equally often: an epoch is as long, but rare classes come round more than once in
-            it and frequent ones not with all their images. Classes of a batch differ by at most two images.
+        data: Images and labels that batches are drawn from.
+        batch_size: Number of images in a batch, all processes together.
+        seed: Seed of the order of the images.
+        rank: Number of this process, 0 <= rank < world_size.
+        world_size: Number of processes, which must divide batch_size.
+        balanced: Whether every class is drawn equally often: an epoch is as long, but images of rare classes appear
+            more than once in it, and not all images of frequent ones. Counts of two classes in a batch differ by at
+            most two.
     """
 
     def __init__(

