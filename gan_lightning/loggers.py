@@ -3,7 +3,7 @@
 import contextlib
 import csv
 import functools
-import importlib.util
+import inspect
 import io
 import logging
 import netrc
@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from hydra.utils import get_class
+from omegaconf import DictConfig
 from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 
+from gan_lightning.build import build
 from gan_lightning.data.cache import write_atomically
 from gan_lightning.errors import UserError
 from gan_lightning.images import to_pil
@@ -27,21 +30,29 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class CSVLogger(Logger):
-    """Rows of metrics.csv, each written at once; a resumed run goes on in the same file."""
+    """Rows of metrics.csv, each written at once; a resumed run goes on in the same file.
+
+    Every row is that of a generator step and says `images_seen`. What Lightning's own callbacks log (learning rates, by
+    batches) waits for the next such row.
+
+    Args:
+        file: The metrics.csv to write.
+    """
 
     def __init__(self, file: Path) -> None:
         super().__init__()
         self.file = file
         self.columns: list[str] = []
+        self.waiting: dict[str, float] = {}
 
     @property
     def name(self) -> str:
-        """Lightning asks for one."""
-        return "csv"
+        """Empty: a `ModelCheckpoint` without a folder of its own then writes to checkpoints/ in the run folder."""
+        return ""
 
     @property
     def version(self) -> str:
-        """Lightning asks for one."""
+        """Empty, as the name."""
         return ""
 
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
@@ -50,7 +61,11 @@ class CSVLogger(Logger):
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         """Append one row; a new column rewrites the file."""
-        row = {"generator_steps": step, **metrics}
+        if "images_seen" not in metrics:
+            self.waiting.update(metrics)
+            return
+        row = {**self.waiting, "generator_steps": step, **metrics}
+        self.waiting = {}
         if not set(row) <= set(self.columns):
             self.rewrite(self.read(), columns=[*self.columns, *(name for name in row if name not in self.columns)])
         with self.file.open("a", newline="") as file:
@@ -146,8 +161,18 @@ def start_wandb(
 ) -> Logger | None:
     """A W&B run for this run folder, the same one when the folder is resumed.
 
-    `required=False` (logger=auto) uses W&B only when the user is logged in. `required=True` (logger=wandb) records
-    offline inside the run folder when not. WANDB_MODE is obeyed. None when W&B is not used or could not start.
+    Args:
+        folder: The run folder.
+        config: The run's whole configuration, which W&B shows beside the numbers.
+        name: Name of the W&B run.
+        group: Name of the W&B runs that belong together, such as those of a sweep.
+        required: Whether to record offline inside the run folder when the user is not logged in (logger=wandb); without
+            it W&B is then left out (logger=auto). WANDB_MODE is obeyed.
+        project: W&B's project.
+        entity: W&B's user or team; None for the user's own default.
+
+    Returns:
+        The logger, or None when W&B is not used or could not start.
     """
     mode = os.environ.get("WANDB_MODE") or ("online" if logged_in() else "offline")
     if not required and (mode == "disabled" or not logged_in()):
@@ -181,11 +206,39 @@ def start_wandb(
     return logger
 
 
-def start_tensorboard(folder: Path, **unused: Any) -> Logger:
-    """TensorBoard event files in the run folder."""
-    if importlib.util.find_spec("tensorboard") is None:
-        raise UserError("logger=tensorboard needs the package tensorboard: pip install tensorboard")
-    return TensorBoardLogger(folder, name="", version="tensorboard")
+def build_logger(node: DictConfig, folder: Path, config: dict[str, Any], name: str, group: str | None) -> Logger | None:
+    """One logger of the configuration.
+
+    `_partial_: true` marks a function like `start_wandb`: it is called with the run's facts, and may return None. All
+    else is a Lightning logger's class: it is built from its own options alone, in the run folder where it requires a
+    `save_dir` and none is given, and gets the configuration as hyperparameters.
+
+    Args:
+        node: The logger's part of the configuration.
+        folder: The run folder.
+        config: The run's whole configuration.
+        name: Name of the run.
+        group: Name of the runs that belong together, such as those of a sweep.
+
+    Raises:
+        UserError: The class cannot be built, or is no logger.
+    """
+    if node.get("_partial_"):
+        return build(node)(folder=folder, config=config, name=name, group=group)
+    logger = build(node, **({"save_dir": str(folder)} if lacks_save_dir(node) else {}))
+    if not isinstance(logger, Logger):
+        raise UserError(
+            f"logger: {node.get('_target_')} is not a logger of Lightning's; type a class such as "
+            "pytorch_lightning.loggers.MLFlowLogger, or logger=csv for none besides metrics.csv"
+        )
+    logger.log_hyperparams(config)
+    return logger
+
+
+def lacks_save_dir(node: DictConfig) -> bool:
+    """Whether a logger's class requires a `save_dir` that its node does not give."""
+    save_dir = inspect.signature(get_class(node._target_)).parameters.get("save_dir")
+    return save_dir is not None and save_dir.default is save_dir.empty and "save_dir" not in node
 
 
 def log_picture(logger: Logger, name: str, picture: Tensor, step: int) -> None:

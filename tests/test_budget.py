@@ -1,12 +1,13 @@
 """What a run may spend: when it ends, how its learning rates fall, what it says of the time that is left."""
 
 import logging
+from types import SimpleNamespace
 
 import pytest
 import torch
 from pytorch_lightning import Callback
 
-from gan_lightning.callbacks import Budget, Forecast
+from gan_lightning.callbacks import Forecast
 from gan_lightning.callbacks import progress as progress_module
 from gan_lightning.callbacks.progress import in_words
 from gan_lightning.cli import commands
@@ -122,17 +123,14 @@ class Clock:
 def test_the_time_left_is_what_the_rest_costs_at_the_pace_so_far(monkeypatch, caplog):
     clock = Clock()
     monkeypatch.setattr(progress_module, "time", clock)
-    shares = iter([0.5, 0.5, 0.6, 0.75])  # resumed at half of its budget
-    forecast = Forecast(Budget())
-    monkeypatch.setattr(forecast.budget, "share_spent", lambda trainer, module: next(shares))
-    forecast.on_train_batch_start(None, None)
+    forecast = Forecast()
     said = []
     with caplog.at_level(logging.INFO):
-        for later in (5, 20, 50):
+        for later, spent in ((0, 0.5), (5, 0.5), (20, 0.6), (50, 0.75)):  # resumed at half of its budget
             clock.now = 100.0 + later
-            forecast.on_train_batch_end(None, None)
+            forecast.on_train_batch_start(None, SimpleNamespace(budget_spent=spent))
             said.append(forecast.left)
-    assert said == [None, "80 s", "50 s"]  # 0.4 at 0.1 in 20 s; 0.25 at 0.25 in 50 s
+    assert said == [None, None, "80 s", "50 s"]  # 0.4 at 0.1 in 20 s; 0.25 at 0.25 in 50 s
     assert caplog.text.count("this run ends in about 80 s on this machine") == 1
 
 

@@ -298,7 +298,7 @@ MISTAKES = {
     "network.generator.norm=bacth": r"it should be 'none', 'batch', 'layer' or 'instance'",
     "precision=fp8": r"precision=fp8 is not allowed: it should be 'auto', 'bf16' or 32",
     "model.ema_half_life=-5": r"model.ema_half_life=-5 is not allowed: it should be greater than 0",
-    "callbacks.metrics.every=0": r"callbacks.metrics.every=0 is not allowed: it should be greater than 0",
+    "callbacks.training_metrics.every_n_batches=0": r"every_n_batches=0 is not allowed: it should be greater than 0",
     "model.generator_optimizer._target_=torch.optim.Adm": r"torch.optim.Adm names nothing that can be imported",
     "model.generator_optimizer=null": r"model.generator_optimizer=None is not allowed",
 }

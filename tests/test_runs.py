@@ -13,7 +13,7 @@ from PIL import Image
 from pytorch_lightning import Callback, Trainer
 
 from gan_lightning.build import load_module
-from gan_lightning.callbacks import Metrics
+from gan_lightning.callbacks import TrainingMetrics
 from gan_lightning.cli import commands
 from gan_lightning.config.schema import compose
 from gan_lightning.errors import UserError
@@ -22,7 +22,7 @@ from gan_lightning.training.run_folder import RunFolder, open_run, read_checkpoi
 from tests.helpers import built, in_float64, run, weights
 
 SMALL = ("network=mlp", "network.generator.hidden=[32]", "network.discriminator.hidden=[32]")
-SHORT = (*SMALL, "callbacks.metrics.every=2")
+SHORT = (*SMALL, "callbacks.training_metrics.every_n_batches=2")
 """A run of about a second."""
 
 
@@ -79,7 +79,7 @@ def test_metrics_csv_has_a_row_every_so_many_batches(finished):
 
 @in_float64
 def test_metrics_are_the_batches_own_numbers():
-    metrics = Metrics(every=3)
+    metrics = TrainingMetrics(every_n_batches=3)
     real, fake = torch.tensor([0.0, 1.0]), torch.tensor([2.0, 4.0])
     for value in (1.0, 2.0, 6.0):
         metrics.sums["loss_d"] = metrics.sums.get("loss_d", torch.tensor(0.0)) + value
@@ -143,8 +143,12 @@ def test_the_seed_decides_everything(tmp_path, finished):
 def test_watching_never_changes_training(tmp_path, network):
     """Grids at every step, rows at every batch, with batch norm and dropout in play: bit-equal weights."""
     common = (f"network={network}", "max_generator_steps=4")
-    watched = run(tmp_path / "watched", *common, "callbacks.metrics.every=1", "callbacks.samples.first=1")
-    alone = run(tmp_path / "alone", *common, "callbacks.metrics.every=1000", "callbacks.samples.first=1000")
+    watched = run(
+        tmp_path / "watched", *common, "callbacks.training_metrics.every_n_batches=1", "callbacks.samples.first=1"
+    )
+    alone = run(
+        tmp_path / "alone", *common, "callbacks.training_metrics.every_n_batches=1000", "callbacks.samples.first=1000"
+    )
     assert len(watched.grids()) == 5 and len(alone.grids()) == 2
     assert same(weights(watched), weights(alone))
 
@@ -320,14 +324,14 @@ def test_weights_that_are_not_finite_never_replace_a_checkpoint(tmp_path, monkey
         return outcome
 
     monkeypatch.setattr(GAN, "training_step", poisoned)
-    epochs = ("data.batch_size=2000", "trainer.max_epochs=3", "callbacks.metrics.every=100")
+    epochs = ("data.batch_size=2000", "trainer.max_epochs=3", "callbacks.training_metrics.every_n_batches=100")
     with pytest.raises(UserError, match="training diverged: at generator step 4 weights are no longer finite"):
         run(tmp_path / "run", *SHORT, *epochs)
     assert read_checkpoint(RunFolder(tmp_path / "run").last)["counters"]["generator_steps"] == 2
 
 
 def test_rows_of_a_critic_with_several_steps_hold_both_players(tmp_path):
-    steps = ["model.n_critic=5", "max_generator_steps=3", "callbacks.metrics.every=7"]
+    steps = ["model.n_critic=5", "max_generator_steps=3", "callbacks.training_metrics.every_n_batches=7"]
     folder = run(tmp_path / "run", "model=wgan_gp", *SMALL, *steps)
     table = rows(folder)
     assert [int(row["images_seen"]) for row in table] == [56, 112, 120]  # the last row is cut short by the budget

@@ -2,21 +2,21 @@
 
 from gan_lightning.callbacks.checkpoints import Checkpoints
 from gan_lightning.callbacks.evaluation import Evaluation
-from gan_lightning.callbacks.progress import Bar, Forecast, Lines
-from gan_lightning.callbacks.samples import Samples
+from gan_lightning.callbacks.progress import Forecast, ProgressBar, ProgressLines
+from gan_lightning.callbacks.samples import SampleGrids
 from gan_lightning.callbacks.status import Status
 from gan_lightning.callbacks.stopping import Budget, GracefulStop
-from gan_lightning.callbacks.training_metrics import Metrics
+from gan_lightning.callbacks.training_metrics import TrainingMetrics
 
 __all__ = [
-    "Bar",
     "Budget",
     "Checkpoints",
     "Evaluation",
     "Forecast",
     "GracefulStop",
-    "Lines",
-    "Metrics",
-    "Samples",
+    "ProgressBar",
+    "ProgressLines",
+    "SampleGrids",
     "Status",
+    "TrainingMetrics",
 ]

@@ -15,11 +15,12 @@ from gan_lightning.training.run_folder import RunFolder
 class Checkpoints(Checkpoint):
     """`checkpoints/last.ckpt` at every epoch's end and wherever training stops; others every few epochs.
 
-    A run that stops inside an epoch is saved before Lightning counts that epoch as done, with the place in the
-    data and the state of every process's random numbers: resuming it gives the weights of a run never stopped.
+    Lightning's ModelCheckpoint does the latter, but has no last.ckpt that resumes bit for bit: this one holds the place
+    in the data and the state of every process's random numbers, and a run that stops inside an epoch is saved before
+    Lightning counts that epoch as done. Resuming it gives the weights of a run never stopped.
 
     Args:
-        every_n_epochs: also keep `epoch-N.ckpt` every so many epochs; None keeps only the last.
+        every_n_epochs: Epochs between two checkpoints that are kept as `epoch-N.ckpt`; None keeps only the last.
     """
 
     def __init__(self, every_n_epochs: PositiveInt | None = None) -> None:
@@ -29,16 +30,23 @@ class Checkpoints(Checkpoint):
         self.random_states: list[dict[str, torch.Tensor]] = []
 
     def on_train_batch_end(self, trainer: Trainer, module: GAN, *unused: Any) -> None:  # type: ignore[override]
-        """Save when a budget or the user has asked to stop."""
-        if trainer.should_stop:
+        """Save inside an epoch when a budget or the user has asked to stop."""
+        self.save_unfinished_epoch(trainer, module)
+
+    def on_validation_end(self, trainer: Trainer, module: GAN) -> None:  # type: ignore[override]
+        """Save inside an epoch when a score has made a callback ask to stop."""
+        self.save_unfinished_epoch(trainer, module)
+
+    def save_unfinished_epoch(self, trainer: Trainer, module: GAN) -> None:
+        """Save once the place where training is about to stop; after its last batch, an epoch is saved when it ends."""
+        if trainer.should_stop and not trainer.is_last_batch and self.saved_step != trainer.global_step:
             self.save(trainer, module, "last")
 
     def on_train_epoch_end(self, trainer: Trainer, module: GAN) -> None:  # type: ignore[override]
-        """Save a whole epoch, unless stopping at its last batch has just done so."""
-        if not trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
+        """Save a whole epoch."""
+        if not trainer.is_last_batch:
             return
-        if self.saved_step != trainer.global_step:
-            self.save(trainer, module, "last")
+        self.save(trainer, module, "last")
         epoch = trainer.current_epoch + 1
         if self.every_n_epochs is not None and epoch % self.every_n_epochs == 0:
             self.save(trainer, module, f"epoch-{epoch:04d}")
@@ -73,7 +81,7 @@ def save(trainer: Trainer, module: GAN, name: str) -> None:
     if not all(torch.isfinite(parameter).all() for parameter in module.parameters()):
         raise UserError(
             f"training diverged: at generator step {module.generator_steps:,} weights are no longer finite and are "
-            "not saved; start again with a lower learning rate (model.discriminator_optimizer.lr=) or precision=32"
+            "not saved; start again with a lower learning rate (optimizer.discriminator.lr=) or precision=32"
         )
     file = RunFolder(Path(trainer.default_root_dir)).checkpoints / f"{name}.ckpt"
     part = file.with_suffix(".part")

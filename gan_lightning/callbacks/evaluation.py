@@ -1,42 +1,54 @@
 import logging
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import NonNegativeInt, PositiveInt
 from pytorch_lightning import Callback, Trainer
 
 from gan_lightning.callbacks.checkpoints import save
+from gan_lightning.callbacks.training_metrics import publish, send_to_loggers
 from gan_lightning.data import ImageData
 from gan_lightning.errors import UserError
-from gan_lightning.evaluation.scorer import BETTER, Scorer
+from gan_lightning.evaluation.scorer import BETTER, Scorer, Scores
 from gan_lightning.models import GAN
 from gan_lightning.training.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
 
+MonitoredScore = Literal["frechet", "kernel", "classifier_score", "precision", "recall", "density", "coverage"]
 
-Decisive = Literal["frechet", "kernel", "classifier_score", "precision", "recall", "density", "coverage"]
+MODES = {"lower": "min", "higher": "max"}
+"""Which way is better, and what Lightning calls it."""
 
 
 class Evaluation(Callback):
     """Scores samples of the averaged generator against validation images every few epochs; keeps `best.ckpt`.
 
-    Every score goes to all loggers and scores.jsonl, beside it what real images score. Samples come from noise of
-    their own seed and are not compared with test images, so that watching changes neither training nor what the final
-    figures mean. Its time counts towards trainer.max_time.
+    The Trainer's own validation loop runs, and scores are ready when it ends: under their short names (`frechet`,
+    `recall` ...) they are in `trainer.callback_metrics` of every process, so that Lightning's `EarlyStopping` and
+    `ModelCheckpoint` can monitor them. As Lightning has it, an epoch that is due and that a budget cuts short is
+    validated where it ends; one that Ctrl-C cuts short is not.
+
+    Every score goes to all loggers and scores.jsonl, beside what real images score. Samples come from noise of their
+    own seed and are not compared with test images, so that watching changes neither training nor what the final
+    figures mean. Only the first process scores, the others wait. Its time counts towards trainer.max_time.
+
+    `best.ckpt` is not a ModelCheckpoint's: that one remembers its best score in last.ckpt, which a budget's end writes
+    before the last score, and by the folder's absolute path. Here scores.jsonl is the memory.
 
     Args:
-        every_n_epochs: None never scores.
-        n: samples, and as many validation images; None for as many as there are, at most 10,000.
-        score: decides which checkpoint is the best.
-        seed: of the noise.
+        every_n_epochs: Epochs between two evaluations; None never scores.
+        n: Number of samples, and of validation images; None for as many as there are, at most 10,000.
+        score: The score that decides which checkpoint is the best.
+        seed: Seed of the noise that all samples are drawn from.
     """
 
     def __init__(
         self,
         every_n_epochs: PositiveInt | None = None,
         n: PositiveInt | None = None,
-        score: Decisive = "frechet",
+        score: MonitoredScore = "frechet",
         seed: NonNegativeInt = 0,
     ) -> None:
         self.every_n_epochs = every_n_epochs
@@ -53,11 +65,11 @@ class Evaluation(Callback):
         data: ImageData = trainer.datamodule  # type: ignore[attr-defined]
         if self.score == "classifier_score" and len(data.class_names) < 2:
             raise UserError(
-                f"callbacks.evaluation.score=classifier_score needs classes, which {data.short_name} has not; "
+                f"callbacks.evaluation.score=classifier_score needs classes, and {data.short_name} has none; "
                 "type callbacks.evaluation.score=frechet"
             )
         self.scorer = Scorer(data, "validation", self.n)
-        self.floor = self.scorer.real_baseline()
+        self.real_baseline = self.scorer.real_baseline()
 
     def on_train_start(self, trainer: Trainer, module: GAN) -> None:  # type: ignore[override]
         """Forget scores of steps that a crash undid; the best of the others, by the same protocol, is to be beaten."""
@@ -69,47 +81,80 @@ class Evaluation(Callback):
             name = self.scorer.full_name(self.score)
             earlier = [column[name] for line in folder.scores() if line.get("during_training")
                        for kind, column in line["scores"].items() if kind != "real" and name in column]  # fmt: skip
-            self.best = (min if self.lower_is_better else max)(earlier, default=None)
+            self.best = (min if lower_is_better(self.score) else max)(earlier, default=None)
 
-    @property
-    def lower_is_better(self) -> bool:
-        """Which way the deciding score points."""
-        return BETTER[self.score] == "lower"
-
-    def on_train_epoch_end(self, trainer: Trainer, module: GAN) -> None:  # type: ignore[override]
-        """Score a whole epoch when it is due; Lightning calls this before `Checkpoints`, which keeps the best score."""
-        whole = trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
-        if self.every_n_epochs is None or not whole or (trainer.current_epoch + 1) % self.every_n_epochs:
-            return
-        is_best = self.evaluate(trainer, module) if trainer.is_global_zero else False
-        if trainer.strategy.broadcast(is_best):
+    def on_validation_epoch_end(self, trainer: Trainer, module: GAN) -> None:  # type: ignore[override]
+        """Score, before anything that monitors a score is asked."""
+        outcome: tuple[Scores, bool] = self.evaluate(trainer, module) if trainer.is_global_zero else ({}, False)
+        scores, is_best = trainer.strategy.broadcast(outcome)
+        publish(trainer, scores)
+        if is_best:
             save(trainer, module, "best")
 
-    def evaluate(self, trainer: Trainer, module: GAN) -> bool:
-        """Score, log, and say whether no epoch before was better."""
+    def evaluate(self, trainer: Trainer, module: GAN) -> tuple[Scores, bool]:
+        """Score, record, and say whether no evaluation before was better."""
         assert self.scorer is not None
         scores = self.scorer.measure(module.draw(self.scorer.n, self.seed)).scores
-        row = {self.scorer.full_name(key): value for key, value in scores.items()}
-        row |= {f"{self.scorer.full_name(key)}_real": value for key, value in self.floor.items()}
-        place = {"images_seen": module.images_seen, "epoch": trainer.current_epoch}
-        for logger in trainer.loggers:
-            logger.log_metrics(row | place, step=module.generator_steps)
-        facts = {"during_training": True, "generator_steps": module.generator_steps,
-                 "images_seen": module.images_seen, "seed": self.seed}  # fmt: skip
-        columns = {module.kept_weights[0]: scores, "real": self.floor}
-        RunFolder(Path(trainer.default_root_dir)).add_scores(facts | self.scorer.describe(columns))
+        self.record(trainer, module, self.scorer, scores)
         value = scores[self.score]
-        is_best = self.best is None or (value < self.best if self.lower_is_better else value > self.best)
+        is_best = self.best is None or (value < self.best if lower_is_better(self.score) else value > self.best)
         if is_best:
             self.best = value
         log.info(
             "epoch %d  %s %.4g (real %.4g)%s",
-            trainer.current_epoch + 1, self.scorer.full_name(self.score), value, self.floor[self.score],
+            trainer.current_epoch + 1, self.scorer.full_name(self.score), value, self.real_baseline[self.score],
             ", the best so far" if is_best else "",
         )  # fmt: skip
-        return is_best
+        return scores, is_best
+
+    def record(self, trainer: Trainer, module: GAN, scorer: Scorer, scores: Scores) -> None:
+        """Send the scores and those of real images to all loggers and to scores.jsonl."""
+        row = {scorer.full_name(key): value for key, value in scores.items()}
+        row |= {f"{scorer.full_name(key)}_real": value for key, value in self.real_baseline.items()}
+        place = {"images_seen": module.images_seen, "epoch": trainer.current_epoch}
+        send_to_loggers(trainer, row | place, module.generator_steps)
+        facts = {"during_training": True, "generator_steps": module.generator_steps,
+                 "images_seen": module.images_seen, "seed": self.seed}  # fmt: skip
+        columns = {module.kept_weights[0]: scores, "real": self.real_baseline}
+        RunFolder(Path(trainer.default_root_dir)).add_scores(facts | scorer.describe(columns))
 
     def on_train_end(self, trainer: Trainer, module: GAN) -> None:  # type: ignore[override]
         """Say so when the run ended before an epoch was due."""
         if self.scorer is not None and self.best is None:
-            log.info("no epoch was scored: the run ended before callbacks.evaluation.every_n_epochs of them were over")
+            log.info("nothing was scored: the run ended before callbacks.evaluation.every_n_epochs epochs were over")
+
+
+def lower_is_better(score: str) -> bool:
+    """Which way a score points."""
+    return BETTER[score] == "lower"
+
+
+def validation_options(callbacks: Iterable[Callback]) -> dict[str, Any]:
+    """Arguments of the Trainer that run its validation loop when `Evaluation` is due, else never.
+
+    One batch is enough: scores are of a whole set of samples, which `Evaluation` draws when the loop ends.
+    """
+    every = next((callback.every_n_epochs for callback in callbacks if isinstance(callback, Evaluation)), None)
+    return {"limit_val_batches": 0} if every is None else {"limit_val_batches": 1, "check_val_every_n_epoch": every}
+
+
+def check_monitors(callbacks: Iterable[Callback]) -> None:
+    """Refuse callbacks that monitor a score which is never measured, or the wrong way round.
+
+    Raises:
+        UserError: A callback's `monitor` is a score's name, but evaluation is off, or its `mode` keeps the worst.
+    """
+    callbacks = list(callbacks)
+    is_on = any(isinstance(callback, Evaluation) and callback.every_n_epochs for callback in callbacks)
+    for callback in callbacks:
+        monitor, mode = getattr(callback, "monitor", None), getattr(callback, "mode", None)
+        if monitor not in BETTER:
+            continue
+        name = type(callback).__name__
+        if not is_on:
+            raise UserError(
+                f"{name} monitors {monitor}, which is never measured; type callbacks.evaluation.every_n_epochs=1"
+            )
+        better = MODES.get(BETTER[monitor], mode)
+        if mode != better:
+            raise UserError(f"{name} monitors {monitor} with mode={mode}, which keeps the worst; type mode={better}")

@@ -4,10 +4,10 @@ from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import TQDMProgressBar
+from pytorch_lightning.callbacks.progress.tqdm_progress import Tqdm
 from pytorch_lightning.utilities import rank_zero_only
 
-from gan_lightning.callbacks.stopping import Budget
-from gan_lightning.callbacks.training_metrics import Metrics
+from gan_lightning.callbacks.training_metrics import TrainingMetrics
 from gan_lightning.models import GAN
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ SHOWN = {
 }
 
 
-def shown(metrics: Metrics) -> dict[str, str]:
+def shown(metrics: TrainingMetrics) -> dict[str, str]:
     """The latest row as a person reads it: losses, D(x), D(G(z)), speed."""
     row = metrics.latest
     return {label: text.format(row[name]) for name, (label, text) in SHOWN.items() if name in row}
@@ -39,27 +39,22 @@ def in_words(seconds: float) -> str:
 
 
 class Forecast(Callback):
-    """How long the run will still take on this machine, by how fast its budget has been spent; says so once.
+    """How long the run will still take on this machine, by how fast its budget is being spent; says so once.
 
-    Args:
-        budget: The run's budget.
+    It reads `module.budget_spent`, which `Budget` must have set before: `Budget` stands earlier among the callbacks.
     """
 
-    def __init__(self, budget: Budget) -> None:
-        self.budget = budget
+    def __init__(self) -> None:
         self.left: str | None = None  # in words, None until it can be told
         self.started: tuple[float, float] | None = None  # clock and share spent
 
     def on_train_batch_start(self, trainer: Trainer, module: GAN, *unused: Any) -> None:  # type: ignore[override]
-        """Start the clock at the first batch."""
+        """Start the clock at the first batch; estimate anew at each later one, now that another is done."""
+        now, spent = time.monotonic(), module.budget_spent
         if self.started is None:
-            self.started = time.monotonic(), self.budget.share_spent(trainer, module)
-
-    def on_train_batch_end(self, trainer: Trainer, module: GAN, *unused: Any) -> None:  # type: ignore[override]
-        """Estimate anew, now that another batch is done."""
-        assert self.started is not None
+            self.started = now, spent
         clock, share = self.started
-        seconds, spent = time.monotonic() - clock, self.budget.share_spent(trainer, module)
+        seconds = now - clock
         if seconds < SECONDS_BEFORE_FORECAST or spent <= share:
             return
         first, self.left = self.left is None, in_words((1 - spent) * seconds / (spent - share))
@@ -72,10 +67,10 @@ class Forecast(Callback):
         log.info("this run ends in about %s on this machine; Ctrl-C ends it earlier, with everything saved", self.left)
 
 
-class Bar(TQDMProgressBar):
-    """A progress bar for a terminal; it shows the rows of `Metrics`."""
+class ProgressBar(TQDMProgressBar):
+    """A progress bar for a terminal; it shows the rows of `TrainingMetrics`."""
 
-    def __init__(self, metrics: Metrics, forecast: Forecast) -> None:
+    def __init__(self, metrics: TrainingMetrics, forecast: Forecast) -> None:
         super().__init__(refresh_rate=10)
         self.metrics = metrics
         self.forecast = forecast
@@ -85,16 +80,20 @@ class Bar(TQDMProgressBar):
         left = {"left": self.forecast.left} if self.forecast.left else {}
         return shown(self.metrics) | left
 
+    def init_validation_tqdm(self) -> Tqdm:
+        """No bar: validation is one batch and then the scores, which have no steps to count."""
+        return Tqdm(disable=True)
+
     def on_train_epoch_start(self, trainer: Trainer, *unused: Any) -> None:
         """Count epochs from one, as status.json does."""
         super().on_train_epoch_start(trainer)
         self.train_progress_bar.set_description(f"epoch {trainer.current_epoch + 1}")
 
 
-class Lines(Callback):
-    """Lines for a file or a notebook, where a bar would write thousands; they show the rows of `Metrics`."""
+class ProgressLines(Callback):
+    """Lines for a file or a notebook, where a bar would write thousands; they show the rows of `TrainingMetrics`."""
 
-    def __init__(self, metrics: Metrics, forecast: Forecast) -> None:
+    def __init__(self, metrics: TrainingMetrics, forecast: Forecast) -> None:
         self.metrics = metrics
         self.forecast = forecast
         self.last = 0.0

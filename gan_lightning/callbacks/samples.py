@@ -14,8 +14,8 @@ from gan_lightning.models.infogan import TRAVERSED
 from gan_lightning.training.run_folder import RunFolder
 
 
-class Samples(Callback):
-    """Grids from the same noise all along, a column for each class where G is told one.
+class SampleGrids(Callback):
+    """Grids of samples from the same noise all along, with a column for each class where G is class-conditional.
 
     They go to samples/step-N.png, to every logger that shows pictures, and into timelapse.gif.
 
@@ -23,10 +23,10 @@ class Samples(Callback):
     noise has its own random generator and batch norm its eval mode, so that watching never changes training.
 
     Args:
-        images: in each grid.
-        first: generator steps of the first grid after the untrained one.
-        growth: ratio of generator steps between two grids.
-        seed: of the fixed noise.
+        images: Images in each grid.
+        first: Generator steps of the first grid after the one of the untrained generator.
+        growth: Ratio of generator steps between two grids.
+        seed: Seed of the fixed noise that all sample grids share.
     """
 
     def __init__(

@@ -81,7 +81,7 @@ class GracefulStop(Callback):
             self.previous[number] = signal.signal(number, self.request)
 
     def request(self, number: int, frame: FrameType | None) -> None:
-        """Remember the wish; the next signal has its usual, immediate effect."""
+        """Remember the request; the next signal has its usual, immediate effect."""
         self.requested = True
         self.restore()
         log.info("\nStopping after this step and saving; press Ctrl-C again to stop at once.")
@@ -99,6 +99,8 @@ class GracefulStop(Callback):
             stop = trainer.strategy.reduce_boolean_decision(stop, all=False)
         if stop:
             self.requested = trainer.should_stop = True
+            if not trainer.is_last_batch:
+                trainer.limit_val_batches = 0  # who stops by hand does not wait for scores
 
     def teardown(self, trainer: Trainer, module: GAN, stage: str) -> None:  # type: ignore[override]
         """Stop listening."""

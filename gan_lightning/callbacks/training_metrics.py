@@ -1,5 +1,6 @@
 import math
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -14,30 +15,63 @@ from gan_lightning.models import GAN
 
 
 def gradient_norms(module: GAN) -> dict[str, Tensor]:
-    """Euclidean norm of all gradients together that each player followed last; they stay until its next step."""
-    players = {"d": module.discriminator, "g": module.generator}
-    gradients = {name: [p.grad for p in player.parameters() if p.grad is not None] for name, player in players.items()}
+    """Euclidean norm of all gradients of D ("d") and of G ("g"), of each network's last step; they stay until the next.
+
+    Only one of the two is there until both networks have stepped.
+    """
+    networks = {"d": module.discriminator, "g": module.generator}
+    gradients = {
+        name: [p.grad for p in network.parameters() if p.grad is not None] for name, network in networks.items()
+    }
     return {
         name: torch.linalg.vector_norm(torch.stack(torch._foreach_norm(own))) for name, own in gradients.items() if own
     }
 
 
-class Metrics(Callback):
-    """Numbers of the game, averaged over `every` batches and sent to all loggers against generator steps.
+def publish(trainer: Trainer, numbers: Mapping[str, float]) -> None:
+    """Put numbers where Lightning's callbacks look for what they monitor: `trainer.callback_metrics`.
 
-    Losses, D(x) and D(G(z)) are summed as tensors and read once per row, so that no step waits for them. The
-    pixels' mean and standard deviation are of the row's last batch, the gradients' norms of each player's last step.
-    The row that the end of training cuts short is sent, too.
+    `self.log` would do so, too, but then walks through all numbers after every batch, not only where a row is due.
+    `epoch` stays out: Lightning's callbacks know it, and that of a row may be an earlier one.
+    """
+    numbers = {name: value for name, value in numbers.items() if name != "epoch"}
+    trainer.callback_metrics.update({name: torch.tensor(value, dtype=torch.float64) for name, value in numbers.items()})
+
+
+def send_to_loggers(trainer: Trainer, row: Mapping[str, float], step: int) -> None:
+    """Give one row to every logger and have it written: some of Lightning's keep their rows until `save`."""
+    for logger in trainer.loggers:
+        logger.log_metrics(dict(row), step=step)
+        logger.save()
+
+
+def mean_over_processes(trainer: Trainer, row: dict[str, float]) -> dict[str, float]:
+    """The mean of each number over all processes, the same in each of them; every process must ask at the same time."""
+    if trainer.world_size == 1:
+        return row
+    values = torch.tensor(list(row.values()), dtype=torch.float64, device=trainer.strategy.root_device)
+    means: Any = trainer.strategy.reduce(values, reduce_op="mean")
+    return dict(zip(row, means.tolist(), strict=True))
+
+
+class TrainingMetrics(Callback):
+    """Numbers of training, averaged over some batches and sent to all loggers against generator steps.
+
+    They are in `trainer.callback_metrics`, too, where callbacks that monitor one (`EarlyStopping`, `ModelCheckpoint`)
+    find the last row's. Losses, D(x) and D(G(z)) are summed as tensors and read once per row, so that no step waits for
+    them. The pixels' mean and standard deviation are of the row's last batch, the gradients' norms of each network's
+    last step. With several processes, each number is the mean over them. The first row comes at the end of the first
+    epoch at the latest; the row that the end of training cuts short is sent, too.
 
     Args:
-        every: batches between two rows.
+        every_n_batches: Batches between two rows.
 
     Raises:
-        UserError: when a number is no longer finite.
+        UserError: A number is no longer finite.
     """
 
-    def __init__(self, every: PositiveInt = 50) -> None:
-        self.every = every
+    def __init__(self, every_n_batches: PositiveInt = 50) -> None:
+        self.every_n_batches = every_n_batches
         self.batches = 0
         self.sums: dict[str, Tensor] = {}
         self.counts: dict[str, int] = {}
@@ -46,7 +80,7 @@ class Metrics(Callback):
         self.last_images: tuple[Tensor, Tensor] | None = None
 
     def on_train_start(self, trainer: Trainer, module: GAN) -> None:  # type: ignore[override]
-        """Start the clock; rows of steps that a crash undid are forgotten."""
+        """Start the clock; rows of steps that a crash undid are dropped."""
         self.started = time.monotonic()
         self.last_read = (self.started, module.images_seen)
         for logger in trainer.loggers:
@@ -61,7 +95,7 @@ class Metrics(Callback):
                 self.counts[name] = self.counts.get(name, 0) + 1
         self.last_images = outputs["real"], outputs["fake"]
         self.batches += 1
-        if self.batches % self.every == 0:
+        if self.batches % self.every_n_batches == 0 or (not self.latest and trainer.is_last_batch):
             self.send(trainer, module)
 
     def on_train_end(self, trainer: Trainer, module: GAN) -> None:  # type: ignore[override]
@@ -73,28 +107,35 @@ class Metrics(Callback):
         """The row's numbers, brought over from the device in one piece; the next row starts empty."""
         fake = at_least_float32(fake)
         row = {name: total / self.counts[name] for name, total in self.sums.items()}
-        row |= {f"grad_norm_{player}": norm for player, norm in gradient_norms(module).items()}
+        row |= {f"grad_norm_{network}": norm for network, norm in gradient_norms(module).items()}
         row |= {"real_mean": real.mean(), "real_std": real.std(), "fake_mean": fake.mean(), "fake_std": fake.std()}
         self.sums, self.counts = {}, {}
         return dict(zip(row, torch.stack([at_least_float32(value) for value in row.values()]).tolist(), strict=True))
 
     def send(self, trainer: Trainer, module: GAN) -> None:
-        """Read the row, add speed and counters and give it to every logger."""
+        """Read the row, add speed and counters, publish it and give it to every logger."""
         assert self.last_images is not None
-        row = self.read(module, *self.last_images)
-        for name, value in row.items():
-            if not math.isfinite(value):
-                raise UserError(
-                    f"training diverged: {name} is {value} at generator step {module.generator_steps:,}; "
-                    "start again with a lower learning rate (model.discriminator_optimizer.lr=) or precision=32"
-                )
+        row = mean_over_processes(trainer, self.read(module, *self.last_images) | self.speed(module))
+        check_finite(row, module.generator_steps)
+        self.latest = row | {"images_seen": module.images_seen, "epoch": trainer.current_epoch}
+        publish(trainer, self.latest | {"generator_steps": module.generator_steps})
+        send_to_loggers(trainer, self.latest, module.generator_steps)
+
+    def speed(self, module: GAN) -> dict[str, float]:
+        """Seconds since training started, and real images per second since the last row."""
         now, (before, images_before) = time.monotonic(), self.last_read
         self.last_read = (now, module.images_seen)
-        self.latest = row | {
-            "images_seen": module.images_seen,
-            "epoch": trainer.current_epoch,
+        return {
             "seconds": round(now - self.started, 2),
             "images_per_second": round((module.images_seen - images_before) / (now - before), 1),
         }
-        for logger in trainer.loggers:
-            logger.log_metrics(self.latest, step=module.generator_steps)
+
+
+def check_finite(row: dict[str, float], generator_steps: int) -> None:
+    """Refuse to go on with numbers that are nan or infinite."""
+    for name, value in row.items():
+        if not math.isfinite(value):
+            raise UserError(
+                f"training diverged: {name} is {value} at generator step {generator_steps:,}; "
+                "start again with a lower learning rate (optimizer.discriminator.lr=) or precision=32"
+            )

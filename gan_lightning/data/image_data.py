@@ -153,6 +153,16 @@ class ImageData(LightningDataModule):
             self.loader.load_state_dict(self.saved_state)
         return self.loader
 
+    def val_dataloader(self) -> BatchLoader:
+        """Batches of the validation split, of this process's share; a small split is one batch.
+
+        Scores need whole sets and read the split itself: these batches are for Lightning's validation loop.
+        """
+        assert self.splits is not None, "call setup() first"
+        rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        validation = self.splits.validation
+        return BatchLoader(validation, min(self.batch_size, len(validation.images)), self.seed, rank, world_size)
+
     def cache_on_device(self) -> Batch:
         """The training split, on the GPU that trains when it is small beside its memory: no step waits for a copy."""
         device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")

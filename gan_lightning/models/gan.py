@@ -272,6 +272,12 @@ class GAN(LightningModule):
             self.step_schedules()
         return outcome | {"real": real.images, "fake": fake.images.detach()}
 
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Nothing batch by batch: scores are of whole sets of samples, which `Evaluation` draws when the loop ends."""
+
+    def on_validation_model_zero_grad(self) -> None:
+        """Keep the gradients, whose norms `TrainingMetrics` reads; each step clears its own before it begins."""
+
     def discriminator_step(self, real: Sample, fake: Sample) -> dict[str, Tensor]:
         """Descend the discriminator's loss, its penalties and what else its game asks of it."""
         on_real, on_fake = self.judge(real, fake)

@@ -17,7 +17,7 @@ HOOKS = ("on_before_backward", "on_after_backward", "on_before_optimizer_step")
 
 
 def bfloat16_is_faster(accelerator: str) -> bool:
-    """Whether the processor that will train is faster in bfloat16 than in float32, judged by its kind alone.
+    """Whether the processor that will train is faster in bfloat16 than in float32, by its kind alone.
 
     Having the instructions is not enough: with AMX these small networks train 1.9 times as fast, with AVX512-BF16 alone
     1.5 times as fast on AMD's Zen 4, but on Intel's processors float32 is the faster one by a third.
@@ -43,19 +43,19 @@ def on_gpu(accelerator: str) -> bool:
     return accelerator in ("gpu", "cuda") or (accelerator == "auto" and torch.cuda.is_available())
 
 
-def choose_precision(wish: str | int, accelerator: str) -> tuple[Precision, str]:
+def choose_precision(requested: str | int, accelerator: str) -> tuple[Precision, str]:
     """Lightning's precision, and why it was chosen."""
     faster = bfloat16_is_faster(accelerator)
     chosen: Precision
-    if wish == "bf16" or (wish == "auto" and faster):
+    if requested == "bf16" or (requested == "auto" and faster):
         chosen, words = BFloat16("cuda" if on_gpu(accelerator) else "cpu"), "bfloat16 where safe"
     else:
         chosen, words = Float32(), "float32"
     why = "bfloat16 is faster" if faster else "bfloat16 is no faster"
-    return chosen, words if wish != "auto" else f"{words} (precision=auto: {why} on this processor)"
+    return chosen, words if requested != "auto" else f"{words} (precision=auto: {why} on this processor)"
 
 
-def is_heard(trainer: Trainer) -> bool:
+def has_custom_hooks(trainer: Trainer) -> bool:
     """Whether a callback or the module has written any of the hooks around a backward pass or an optimizer's step."""
     callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
     written: list[tuple[type, type]] = [(type(callback), Callback) for callback in callbacks]
@@ -63,42 +63,42 @@ def is_heard(trainer: Trainer) -> bool:
     return any(getattr(own, hook) is not getattr(base, hook) for own, base in written for hook in HOOKS)
 
 
-class Sparing(Precision):
+class HookSkippingPrecision(Precision):
     """Leaves out the hooks around each backward pass and each optimizer's step when nobody has written one.
 
-    Lightning asks each callback for each hook: with two players, for small networks, a tenth of the time.
+    Lightning asks each callback for each hook: with two optimizers, for small networks, a tenth of the time.
     """
 
-    heard: bool | None = None
+    calls_hooks: bool | None = None
 
-    def hears(self, module: LightningModule) -> bool:
-        """`is_heard`, found out once."""
-        if self.heard is None:
-            self.heard = is_heard(module.trainer)
-        return self.heard
+    def must_call_hooks(self, module: LightningModule) -> bool:
+        """`has_custom_hooks`, found out once."""
+        if self.calls_hooks is None:
+            self.calls_hooks = has_custom_hooks(module.trainer)
+        return self.calls_hooks
 
     def pre_backward(self, tensor: Tensor, module: LightningModule) -> Tensor:  # type: ignore[override]
-        """Before a player's backward pass."""
-        return super().pre_backward(tensor, module) if self.hears(module) else tensor
+        """Before a backward pass."""
+        return super().pre_backward(tensor, module) if self.must_call_hooks(module) else tensor
 
     def post_backward(self, tensor: Tensor, module: LightningModule) -> Tensor:  # type: ignore[override]
-        """After it."""
-        return super().post_backward(tensor, module) if self.hears(module) else tensor.detach()
+        """After a backward pass."""
+        return super().post_backward(tensor, module) if self.must_call_hooks(module) else tensor.detach()
 
     def optimizer_step(  # type: ignore[override]
         self, optimizer: Optimizer, model: LightningModule, closure: Callable[[], Any], **kwargs: Any
     ) -> Any:
-        """A player's step; manual optimization has an empty closure."""
-        if self.hears(model):
+        """One optimizer's step; manual optimization has an empty closure."""
+        if self.must_call_hooks(model):
             return super().optimizer_step(optimizer, model, closure, **kwargs)
         return optimizer.step(**kwargs)
 
 
-class Float32(Sparing):
+class Float32(HookSkippingPrecision):
     """Everything in float32."""
 
 
-class BFloat16(Sparing, MixedPrecision):  # type: ignore[misc]
+class BFloat16(HookSkippingPrecision, MixedPrecision):  # type: ignore[misc]
     """Matrix products and convolutions in bfloat16, what must not lose digits in float32."""
 
     def __init__(self, device: str) -> None:

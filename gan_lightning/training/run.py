@@ -21,17 +21,31 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from gan_lightning import __version__
 from gan_lightning.build import build, build_data, build_module
-from gan_lightning.callbacks import Bar, Budget, Forecast, GracefulStop, Lines, Metrics, Status
+from gan_lightning.callbacks import (
+    Budget,
+    Forecast,
+    GracefulStop,
+    ProgressBar,
+    ProgressLines,
+    Status,
+    TrainingMetrics,
+)
+from gan_lightning.callbacks.evaluation import check_monitors, validation_options
 from gan_lightning.config.schema import check
 from gan_lightning.errors import UserError
-from gan_lightning.loggers import CSVLogger, GuardedWandbLogger
+from gan_lightning.loggers import CSVLogger, GuardedWandbLogger, build_logger
 from gan_lightning.report.figures import plot_metrics, plot_scores
 from gan_lightning.training.precision import choose_precision
 from gan_lightning.training.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
 
-DDP = ("ddp", "ddp_spawn", "ddp_fork", "ddp_notebook")  # must find unused parameters: a loss touches one player's
+DDP = (
+    "ddp",
+    "ddp_spawn",
+    "ddp_fork",
+    "ddp_notebook",
+)  # must find unused parameters: each loss touches only one network's
 
 
 def train(
@@ -40,17 +54,17 @@ def train(
     """Train what a configuration says in a run folder; go on from a checkpoint when one is given.
 
     Args:
-        cfg: a composed configuration.
-        folder: where everything is kept.
-        name: of the W&B run.
-        group: of W&B runs that belong together, such as a sweep's.
-        checkpoint: to go on from.
+        cfg: A composed configuration.
+        folder: The folder that everything is kept in.
+        name: Name of the run in W&B.
+        group: Name of the W&B runs that belong together, such as a sweep's.
+        checkpoint: The checkpoint to go on from; None starts anew.
 
     Returns:
         "finished", or "interrupted" when the user stopped it.
 
     Raises:
-        UserError: for all that the user can put right; nearly always before any data is read.
+        UserError: Something is wrong that the user can put right; nearly always before any data is read.
     """
     check(cfg)
     settle_budget(cfg)
@@ -59,7 +73,8 @@ def train(
     data = build_data(cfg)
     module = build_module(cfg, data.image_shape, len(data.class_names))
     callbacks = build_callbacks(cfg)
-    options = trainer_options(cfg)
+    check_monitors(callbacks)
+    options = validation_options(callbacks) | trainer_options(cfg)
     start_folder(cfg, folder, resumed=checkpoint is not None)
     loggers: list[Logger] = []
     with recorded_ending(folder, callbacks, loggers):
@@ -82,11 +97,10 @@ def settle_budget(cfg: DictConfig) -> None:
 def build_callbacks(cfg: DictConfig) -> list[Callback]:
     """The configured ones, and those no run goes without."""
     configured: list[Callback] = [build(node) for node in cfg.callbacks.values() if node]
-    metrics = next((callback for callback in configured if isinstance(callback, Metrics)), Metrics())
-    budget = Budget(cfg.max_images, cfg.max_generator_steps)
-    forecast = Forecast(budget)
-    progress = Bar(metrics, forecast) if sys.stdout.isatty() else Lines(metrics, forecast)
-    always = [budget, forecast, progress, GracefulStop(), Status()]
+    metrics = next((callback for callback in configured if isinstance(callback, TrainingMetrics)), TrainingMetrics())
+    forecast = Forecast()
+    progress = ProgressBar(metrics, forecast) if sys.stdout.isatty() else ProgressLines(metrics, forecast)
+    always = [Budget(cfg.max_images, cfg.max_generator_steps), forecast, progress, GracefulStop(), Status()]
     return [*configured, *([] if metrics in configured else [metrics]), *always]
 
 
@@ -137,9 +151,9 @@ def start_folder(cfg: DictConfig, folder: RunFolder, resumed: bool) -> None:
 def start_loggers(cfg: DictConfig, folder: RunFolder, name: str, group: str | None) -> Iterator[Logger]:
     """metrics.csv and the loggers asked for; only the former in the helper processes of a several-process run."""
     yield CSVLogger(folder.metrics)
-    config = OmegaConf.to_container(cfg, resolve=True)
+    config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
     for node in cfg.logger.values() if rank_zero_only.rank == 0 else ():  # type: ignore[attr-defined]
-        logger = build(node)(folder=folder.path, config=config, name=name, group=group)
+        logger = build_logger(node, folder.path, config, name, group) if node else None
         if logger is not None:
             yield logger
 
@@ -159,7 +173,7 @@ def recorded_ending(folder: RunFolder, callbacks: list[Callback], loggers: list[
         ending["error"] = str(error)
         if isinstance(error, OSError):
             raise UserError(f"{error}; what was saved before is whole, in {folder.path}") from error
-        if isinstance(error, MisconfigurationException):
+        if isinstance(error, MisconfigurationException) or "Early stopping conditioned on metric" in str(error):
             raise UserError(str(error)) from error
         raise
     finally:
@@ -257,9 +271,11 @@ def quieten_lightning() -> None:
     """Keep Lightning's advertising, and warnings that do not apply here, off the screen."""
     for name in ("pytorch_lightning", "lightning_fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("pytorch_lightning.callbacks").setLevel(logging.INFO)  # what they say was asked for
     for message in (
         "The number of training batches .* is smaller than the logging interval",
         ".*LeafSpec.*deprecated",
         "Be aware that when using `ckpt_path`",
+        "Checkpoint directory .* exists and is not empty",  # of a resumed run
     ):
         warnings.filterwarnings("ignore", message)
