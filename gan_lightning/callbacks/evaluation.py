@@ -8,7 +8,9 @@ from pytorch_lightning import Callback, Trainer
 from gan_lightning.callbacks.checkpoints import save
 from gan_lightning.data import ImageData
 from gan_lightning.errors import UserError
-from gan_lightning.evaluation.scorer import BETTER, Scorer
+from gan_lightning.evaluation.protocol import SCORES
+from gan_lightning.evaluation.records import make_records
+from gan_lightning.evaluation.scorer import Scorer
 from gan_lightning.models import GAN
 from gan_lightning.training.run_folder import RunFolder
 
@@ -57,7 +59,7 @@ class Evaluation(Callback):
                 "type callbacks.evaluation.score=frechet"
             )
         self.scorer = Scorer(data, "validation", self.n)
-        self.floor = self.scorer.real_baseline()
+        self.real_baseline = self.scorer.real_baseline()
 
     def on_train_start(self, trainer: Trainer, module: GAN) -> None:  # type: ignore[override]
         """Forget scores of steps that a crash undid; the best of the others, by the same protocol, is to be beaten."""
@@ -66,15 +68,10 @@ class Evaluation(Callback):
         folder = RunFolder(Path(trainer.default_root_dir))
         folder.forget_scores_after(module.generator_steps)
         if self.scorer is not None:
-            name = self.scorer.full_name(self.score)
-            earlier = [column[name] for line in folder.scores() if line.get("during_training")
-                       for kind, column in line["scores"].items() if kind != "real" and name in column]  # fmt: skip
-            self.best = (min if self.lower_is_better else max)(earlier, default=None)
-
-    @property
-    def lower_is_better(self) -> bool:
-        """Which way the deciding score points."""
-        return BETTER[self.score] == "lower"
+            deciding = (True, self.score, self.scorer.protocol(self.score))
+            earlier = [record.value for record in folder.scores()
+                       if (record.during_training, record.score, record.protocol) == deciding]  # fmt: skip
+            self.best = (max if SCORES[self.score].higher_is_better else min)(earlier, default=None)
 
     def on_train_epoch_end(self, trainer: Trainer, module: GAN) -> None:  # type: ignore[override]
         """Score a whole epoch when it is due; Lightning calls this before `Checkpoints`, which keeps the best score."""
@@ -88,23 +85,22 @@ class Evaluation(Callback):
     def evaluate(self, trainer: Trainer, module: GAN) -> bool:
         """Score, log, and say whether no epoch before was better."""
         assert self.scorer is not None
-        scores = self.scorer.measure(module.draw(self.scorer.n, self.seed)).scores
-        row = {self.scorer.full_name(key): value for key, value in scores.items()}
-        row |= {f"{self.scorer.full_name(key)}_real": value for key, value in self.floor.items()}
+        measured = self.scorer.measure(module.draw(self.scorer.n, self.seed))
+        facts = {"during_training": True, "generator_steps": module.generator_steps,
+                 "images_seen": module.images_seen, "seed": self.seed}  # fmt: skip
+        records = make_records({module.kept_weights[0]: measured}, self.real_baseline, self.scorer.protocol, facts)
+        RunFolder(Path(trainer.default_root_dir)).add_scores(records)
+        row = {name: value for record in records for name, value in record.named_values().items()}
         place = {"images_seen": module.images_seen, "epoch": trainer.current_epoch}
         for logger in trainer.loggers:
             logger.log_metrics(row | place, step=module.generator_steps)
-        facts = {"during_training": True, "generator_steps": module.generator_steps,
-                 "images_seen": module.images_seen, "seed": self.seed}  # fmt: skip
-        columns = {module.kept_weights[0]: scores, "real": self.floor}
-        RunFolder(Path(trainer.default_root_dir)).add_scores(facts | self.scorer.describe(columns))
-        value = scores[self.score]
-        is_best = self.best is None or (value < self.best if self.lower_is_better else value > self.best)
+        value, higher = measured.scores[self.score], SCORES[self.score].higher_is_better
+        is_best = self.best is None or (value > self.best if higher else value < self.best)
         if is_best:
             self.best = value
         log.info(
             "epoch %d  %s %.4g (real %.4g)%s",
-            trainer.current_epoch + 1, self.scorer.full_name(self.score), value, self.floor[self.score],
+            trainer.current_epoch + 1, self.scorer.full_name(self.score), value, self.real_baseline.scores[self.score],
             ", the best so far" if is_best else "",
         )  # fmt: skip
         return is_best
