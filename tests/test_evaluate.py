@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from dataclasses import asdict, fields, replace
 
 import numpy as np
 import pytest
@@ -14,12 +15,14 @@ from gan_lightning.cli import commands
 from gan_lightning.config.schema import compose
 from gan_lightning.data import MNIST, Batch, ImageFolder, MNIST5k, StackedMNIST, stacked_mnist
 from gan_lightning.errors import UserError
-from gan_lightning.evaluation import classifier, evaluate, extractor, inception, scorer
+from gan_lightning.evaluation import classifier, extractor, inception, scorer, tstr
 from gan_lightning.evaluation.classifier import Classifier, accuracy, augment, train_classifier
-from gan_lightning.evaluation.distances import frechet_distance
 from gan_lightning.evaluation.extractor import SHIPPED, Extractor, extractor_for, fingerprint, load_extractor
+from gan_lightning.evaluation.frechet import frechet_distance
+from gan_lightning.evaluation.protocol import SCORES
+from gan_lightning.evaluation.records import ScoreRecord
 from gan_lightning.evaluation.samples import read_samples
-from gan_lightning.evaluation.scorer import BETTER, Scorer
+from gan_lightning.evaluation.scorer import Scorer
 from gan_lightning.images import to_float, to_uint8
 from gan_lightning.training.run import train
 from gan_lightning.training.run_folder import RunFolder
@@ -47,9 +50,18 @@ def measure(ready) -> Scorer:
     return Scorer(ready)
 
 
-def widened(judge: Extractor) -> Extractor:
-    """A reference classifier that reads images in float64."""
-    return Extractor(judge.classifier.double(), judge.card)
+def widened(shipped: Extractor) -> Extractor:
+    """A reference classifier that computes in float64."""
+    return Extractor(shipped.classifier.double(), shipped.card)
+
+
+def values(records: list[ScoreRecord], source: str) -> dict[str, float]:
+    """The values of a source by the names of their scores."""
+    return {record.score: record.value for record in records if record.source == source}
+
+
+def baselines(records: list[ScoreRecord]) -> dict[str, float | None]:
+    return {record.score: record.real_baseline for record in records}
 
 
 def noisy(images: torch.Tensor, amount: float) -> torch.Tensor:
@@ -74,9 +86,9 @@ def test_shipped_classifiers_are_those_of_their_cards(name):
     assert f"{card['test_accuracy']:.2%}" in (SHIPPED / "README.md").read_text()
 
 
-def test_the_judge_knows_digits(ready):
-    judge = extractor_for(ready)
-    assert accuracy(judge.classifier, ready.splits.test) > 0.99
+def test_the_reference_classifier_classifies_digits(ready):
+    reference = extractor_for(ready)
+    assert accuracy(reference.classifier, ready.splits.test) > 0.99
 
 
 def test_a_changed_weight_file_is_refused(tmp_path):
@@ -86,7 +98,7 @@ def test_a_changed_weight_file_is_refused(tmp_path):
     content = bytearray((SHIPPED / "mnist_cnn.safetensors").read_bytes())
     content[-1] ^= 1
     (tmp_path / "mnist_cnn.safetensors").write_bytes(content)
-    with pytest.raises(UserError, match=r"has SHA-256 [0-9a-f]{12}\.\.\., not [0-9a-f]{12}\.\.\. .* delete"):
+    with pytest.raises(UserError, match=r"has SHA-256 [0-9a-f]{12}\.\.\., but its card says .* delete"):
         load_extractor(tmp_path, "mnist_cnn")
     (tmp_path / "mnist_cnn.safetensors").unlink()
     with pytest.raises(UserError, match="cannot be read"):
@@ -94,22 +106,22 @@ def test_a_changed_weight_file_is_refused(tmp_path):
 
 
 @in_float64
-def test_features_do_not_depend_on_the_batch_and_reading_draws_no_random_number(ready):
+def test_features_do_not_depend_on_the_batch_nor_use_random_numbers(ready):
     before = torch.get_rng_state()
-    judge, images = widened(extractor_for(ready)), ready.splits.test.images[:5]
-    together = judge.extract(images)
-    alone = [judge.extract(image[None]) for image in images]
+    reference, images = widened(extractor_for(ready)), ready.splits.test.images[:5]
+    together = reference.extract(images)
+    alone = [reference.extract(image[None]) for image in images]
     for column in range(2):
         assert_same(together[column], torch.cat([one[column] for one in alone]))
     assert torch.equal(torch.get_rng_state(), before)
 
 
 @in_float64
-def test_a_classifier_of_gray_images_reads_each_channel(ready):
-    judge, digits = widened(extractor_for(ready)), ready.splits.test
+def test_a_classifier_of_gray_images_is_applied_to_each_channel(ready):
+    reference, digits = widened(extractor_for(ready)), ready.splits.test
     triple = Batch(digits.images[[3, 1, 4]].reshape(1, 3, 28, 28), digits.labels[[3, 1, 4]])
-    features, probabilities = judge.extract(triple.images)
-    each = judge.extract(digits.images[[3, 1, 4]])
+    features, probabilities = reference.extract(triple.images)
+    each = reference.extract(digits.images[[3, 1, 4]])
     assert_same(features[0], each.features.flatten())
     a, b, c = each.probabilities
     assert_same(probabilities[0], torch.einsum("a,b,c->abc", a, b, c).flatten())
@@ -172,14 +184,14 @@ def test_other_images_get_a_classifier_of_their_own_once(tmp_path, classes, monk
     card = measured.extractor.card
     assert "my_pictures has no reference classifier yet: training one" in caplog.text
     assert measured.full_name("frechet") == "frechet_my_pictures_cnn_150"
-    assert (card["task"], card["classes"]) == (("classes", 2) if classes[0] else ("quarter turns", 4))
-    floor = measured.real_baseline()
-    assert ("class_kl" in floor) == bool(classes[0])
+    assert (card["task"], card["classes"]) == (("classes", 2) if classes[0] else ("rotations", 4))
+    baseline = measured.real_baseline()
+    assert ("class_kl" in baseline.scores) == bool(classes[0])
     monkeypatch.setattr(extractor, "train_extractor", None)
     assert Scorer(data).extractor.sha256 == card["sha256"]
     if not classes[0]:
         with pytest.raises(UserError, match="my_pictures has no classes; leave tstr= out"):
-            measured.require_classes()
+            Scorer(data, tstr=True)
 
 
 @pytest.mark.slow
@@ -191,7 +203,7 @@ def test_coloured_images_are_measured_in_as_many_features_as_gray_ones(tmp_path,
     options = ("data=image_folder", f"data.dir={folder}", "data.held_out=0.3", "network=mlp", "trainer.max_epochs=1")
     scored = run_on_folder(tmp_path / "scored", *options, "callbacks.evaluation.every_n_epochs=1")
     silent = run_on_folder(tmp_path / "silent", *options)
-    assert "frechet_rgb_cnn_150_validation" in scored.scores()[0]["scores"]["ema"]
+    assert "frechet_rgb_cnn_150_validation" in [record.full_name for record in scored.scores()]
     for name, value in weights(silent).items():
         assert torch.equal(value, weights(scored)[name]), name
 
@@ -223,32 +235,32 @@ def test_stacked_mnist_is_scored_by_its_published_protocol(ready, monkeypatch):
     monkeypatch.setattr(MNIST, "load", lambda self: ready.splits)
     monkeypatch.setattr(MNIST, "fetch", lambda self: None)
     monkeypatch.setattr(stacked_mnist, "COUNTS", (500, 400, 400))
-    monkeypatch.setattr(scorer, "memorisation", lambda *unused: None)
+    monkeypatch.setattr(scorer, "memorization", lambda *unused: None)
     data = StackedMNIST()
     assert data.evaluation_images == 26_000
     data.setup()
     assert data.class_shares().tolist() == [1e-3] * 1000
-    judge = extractor_for(data)
+    reference = extractor_for(data)
     assert (
-        judge.extract(data.splits.test.images).probabilities.argmax(1) == data.splits.test.labels
+        reference.extract(data.splits.test.images).probabilities.argmax(1) == data.splits.test.labels
     ).float().mean() > 0.97
 
 
 # The scorer
 
 
-def test_scores_carry_their_protocol_and_stand_beside_a_cached_floor(measure, monkeypatch):
-    assert measure.full_name("frechet") == "frechet_mnist_5k_mnist_cnn_500"  # the judge is that of other data: named
+def test_scores_carry_their_protocol_and_stand_beside_a_cached_baseline(measure, monkeypatch):
+    assert measure.full_name("frechet") == "frechet_mnist_5k_mnist_cnn_500"  # trained on other data: named
     assert measure.full_name("pixel_mean") == "pixel_mean_mnist_5k_500"
     assert measure.full_name("tstr") == "tstr_mnist_5k_4k"
-    assert measure.full_name("tstr_judged") == "tstr_judged_mnist_5k_mnist_cnn_4k"
+    assert measure.full_name("tstr_pseudo_labels") == "tstr_pseudo_labels_mnist_5k_mnist_cnn_4k"
     assert Scorer(measure.data, "validation", 200).full_name("recall") == "recall_mnist_5k_mnist_cnn_200_validation"
-    floor = measure.real_baseline()
+    baseline = measure.real_baseline()
     monkeypatch.setattr(Scorer, "measure", None)
-    assert Scorer(measure.data).floor() == floor
-    assert Scorer(measure.data, "validation").identity == measure.identity
+    assert Scorer(measure.data).real_baseline() == baseline
+    assert Scorer(measure.data, "validation").cache.data_sha256 == measure.cache.data_sha256
     with pytest.raises(TypeError):
-        Scorer(measure.data, "validation").floor()  # another protocol has another floor
+        Scorer(measure.data, "validation").real_baseline()  # another protocol has another baseline
 
 
 def test_fingerprints_depend_on_the_images(ready):
@@ -258,11 +270,12 @@ def test_fingerprints_depend_on_the_images(ready):
 
 
 def test_the_split_scores_perfectly_against_itself(measure):
-    scores = measure.measure(measure.real.images).scores
+    measured = measure.measure(measure.real.images)
+    scores = measured.scores
     assert scores["frechet"] == pytest.approx(0, abs=1e-6)
     assert (scores["precision"], scores["recall"], scores["coverage"]) == (1, 1, 1)
     assert scores["missing_classes"] == 0
-    assert abs(scores["memorised"]) < 3 * scores["memorised_error"]  # test images are no copies
+    assert abs(scores["memorization"]) < 3 * measured.errors["memorization"]  # test images are no copies
 
 
 @pytest.mark.slow
@@ -278,13 +291,13 @@ def test_distances_grow_with_noise_blur_and_shift(measure):
 
 
 def test_scores_order_real_collapsed_and_noise_as_a_person_would(measure, ready):
-    floor = measure.real_baseline()
+    baseline = measure.real_baseline().scores
     ones = ready.training.images[ready.training.labels == 1]
     collapsed = measure.measure(ones.repeat(2, 1, 1, 1)[:500])
     noise = measure.measure(torch.randint(256, (500, 1, 28, 28), generator=torch.Generator().manual_seed(0)).byte())
-    assert floor["frechet"] < collapsed.scores["frechet"] < noise.scores["frechet"]
-    assert floor["classifier_score"] > 9 and collapsed.scores["classifier_score"] < 1.2
-    assert collapsed.scores["missing_classes"] >= 8  # the judge takes a one for a seven now and then
+    assert baseline["frechet"] < collapsed.scores["frechet"] < noise.scores["frechet"]
+    assert baseline["classifier_score"] > 9 and collapsed.scores["classifier_score"] < 1.2
+    assert collapsed.scores["missing_classes"] >= 8  # some ones are classified as sevens
     assert collapsed.modes.shares.argmax() == 1
     assert collapsed.scores["class_kl"] == pytest.approx(-math.log(ready.class_shares()[1]), rel=0.05)
     assert noise.scores["precision"] < 0.1 and collapsed.scores["recall"] < 0.3
@@ -292,9 +305,9 @@ def test_scores_order_real_collapsed_and_noise_as_a_person_would(measure, ready)
 
 def test_a_generator_that_returns_training_images_is_found_out(measure, ready):
     found = measure.measure(ready.training.images[:500])
-    assert found.scores["memorised"] == pytest.approx(1)
-    assert found.scores["memorised_p"] < 1e-3
-    assert found.copies.ratio.max() == 0
+    assert found.scores["memorization"] == pytest.approx(1)
+    assert found.scores["memorization_p"] < 1e-3
+    assert found.memorization.ratio.max() == 0
 
 
 def test_an_n_that_cannot_be_scored_is_refused_with_the_remedy(ready):
@@ -404,14 +417,13 @@ def test_evaluate_a_run(a_run, capsys):
     rows = table_rows(capsys.readouterr().out)
     assert rows["score"] == ["score", "ema", "raw", "real", "better"]
     assert rows["frechet_mnist_5k_mnist_cnn_500"][-1] == "lower"
-    line = a_run.scores()[-1]
-    assert (line["data"], line["split"], line["n"], line["generator_steps"]) == ("mnist_5k", "test", 500, 2)
-    assert line["extractor"]["sha256"] == load_extractor(SHIPPED, "mnist_cnn").sha256
-    assert line["scores"]["ema"].keys() == line["scores"]["real"].keys()
-    assert (
-        line["scores"]["ema"]["frechet_mnist_5k_mnist_cnn_500"]
-        > 10 * line["scores"]["real"]["frechet_mnist_5k_mnist_cnn_500"]
-    )
+    (record,) = (found for found in a_run.scores() if (found.source, found.score) == ("ema", "frechet"))
+    assert record.full_name == "frechet_mnist_5k_mnist_cnn_500"
+    assert (record.data, record.split, record.n, record.generator_steps) == ("mnist_5k", "test", 500, 2)
+    assert record.extractor_sha256 == load_extractor(SHIPPED, "mnist_cnn").sha256
+    assert record.value > 10 * record.real_baseline and record.higher_is_better is False
+    assert values(a_run.scores(), "ema").keys() == values(a_run.scores(), "raw").keys()
+    assert None not in baselines(a_run.scores()).values()
     for name in ("real-and-samples", "classes", "nearest"):
         assert Image.open(a_run.path / "evaluation" / f"{name}.png").size[0] > 100
 
@@ -422,27 +434,28 @@ def test_samples_of_a_run_score_as_the_run_does(a_run, tmp_path, capsys):
     commands.evaluate([f"run={a_run.path}"])
     for _ in range(2):
         commands.evaluate([f"images={tmp_path / 'x.npz'}", "data=mnist_5k"])
-        (*_, line) = RunFolder(tmp_path / "x-scores").scores()
-        assert line["scores"]["samples"] == pytest.approx(a_run.scores()[-1]["scores"]["raw"], rel=ROUNDING)
-    assert len(RunFolder(tmp_path / "x-scores").scores()) == 2
+        scores = values(RunFolder(tmp_path / "x-scores").scores(), "images")
+        assert scores == pytest.approx(values(a_run.scores(), "raw"), rel=ROUNDING)
+    assert len(RunFolder(tmp_path / "x-scores").scores()) == 2 * len(scores)
 
 
 @pytest.mark.slow
-def test_train_on_synthetic_stands_beside_its_real_twin(ready, tmp_path, monkeypatch, capsys):
-    """Real training images as "samples" are their own twin; labels come from the file, or else from the judge."""
-    monkeypatch.setattr(scorer, "TSTR_STEPS", 60)
+def test_train_on_synthetic_stands_beside_train_on_real(ready, tmp_path, monkeypatch, capsys):
+    """Real training images as samples reach their own baseline; the file has labels, or the classifier assigns them."""
+    monkeypatch.setattr(tstr, "TSTR_STEPS", 60)
     monkeypatch.setattr(classifier, "BATCH_SIZE", 32)
     np.savez(tmp_path / "x.npz", images=ready.training.images.numpy(), labels=ready.training.labels.numpy())
     np.savez(tmp_path / "y.npz", images=ready.training.images.numpy())
     commands.evaluate([f"images={tmp_path / 'x.npz'}", "data=mnist_5k", "tstr=true"])
-    scores = RunFolder(tmp_path / "x-scores").scores()[0]["scores"]
-    assert scores["samples"]["tstr_mnist_5k_4k"] > 0.5
-    assert scores["samples"]["tstr_mnist_5k_4k"] == pytest.approx(scores["real"]["tstr_mnist_5k_4k"], abs=0.02)
+    (record,) = (found for found in RunFolder(tmp_path / "x-scores").scores() if found.score.startswith("tstr"))
+    assert record.full_name == "tstr_mnist_5k_4k"
+    assert record.value > 0.5
+    assert record.value == pytest.approx(record.real_baseline, abs=0.02)
     commands.evaluate([f"images={tmp_path / 'y.npz'}", "data=mnist_5k", "tstr=true"])
-    judged = RunFolder(tmp_path / "y-scores").scores()[0]["scores"]["samples"]
-    assert "tstr_mnist_5k_4k" not in judged and judged["tstr_judged_mnist_5k_mnist_cnn_4k"] == pytest.approx(
-        scores["real"]["tstr_mnist_5k_4k"], abs=0.1
-    )
+    (labelled,) = (found for found in RunFolder(tmp_path / "y-scores").scores() if found.score.startswith("tstr"))
+    assert labelled.full_name == "tstr_pseudo_labels_mnist_5k_mnist_cnn_4k"
+    assert labelled.value == pytest.approx(labelled.real_baseline, abs=0.1)
+    assert labelled.real_baseline == record.real_baseline
 
 
 MISTAKES = {
@@ -481,8 +494,7 @@ def test_a_part_of_sorted_samples_is_drawn_at_random(ready, tmp_path):
     order = ready.splits.test.labels.argsort()
     np.savez(tmp_path / "x.npz", images=ready.splits.test.images[order].numpy())
     commands.evaluate([f"images={tmp_path / 'x.npz'}", "data=mnist_5k", "n=200.0"])
-    (line,) = RunFolder(tmp_path / "x-scores").scores()
-    assert line["scores"]["samples"]["missing_classes_mnist_5k_mnist_cnn_200"] == 0
+    assert values(RunFolder(tmp_path / "x-scores").scores(), "images")["missing_classes"] == 0
 
 
 def test_a_generator_of_nans_is_refused(a_run, ready, monkeypatch):
@@ -501,26 +513,29 @@ def no_network(*unused: object, **more: object) -> None:
 
 
 class Stub:
-    """As Inception: it reads 2 features, the first of them the image's brightness."""
+    """Like Inception, with 2 features, the first of them the image's brightness."""
 
+    name = "inception"
     sha256 = "0"
 
-    def read(self, images):
+    def extract(self, images):
         pixels = to_float(images).flatten(1)
         return extractor.Features(torch.stack([pixels.mean(1), pixels[:, 400]], dim=1), pixels[:, :0])
 
 
-def test_inception_figures_stand_beside_their_floor(a_run, ready, monkeypatch):
-    monkeypatch.setattr(evaluate, "load_inception", lambda file: Stub())
-    monkeypatch.setattr(evaluate, "INCEPTION_FEATURES", 2)
+def test_the_inception_distance_stands_beside_its_baseline(a_run, ready, monkeypatch):
+    monkeypatch.setattr(scorer, "load_inception", lambda file: Stub())
+    monkeypatch.setattr(scorer, "INCEPTION_FEATURES", 2)
     commands.evaluate([f"run={a_run.path}", "inception=true"])
-    scores = a_run.scores()[-1]["scores"]
+    records = {record.source: record for record in a_run.scores() if record.score == "frechet_inception"}
     measured = Scorer(ready)
     expected = frechet_distance(
-        *(Stub().read(part).features for part in (measured.real.images, load_module(str(a_run.path))[0].draw(500)))
+        *(Stub().extract(part).features for part in (measured.real.images, load_module(str(a_run.path))[0].draw(500)))
     )
-    assert scores["ema"]["frechet_inception_mnist_5k_500"] == pytest.approx(expected)
-    assert 0 < scores["real"]["frechet_inception_mnist_5k_500"] < 0.1 * expected
+    assert records["ema"].full_name == "frechet_inception_mnist_5k_500"
+    assert (records["ema"].extractor, records["ema"].extractor_sha256) == ("inception", "0")
+    assert records["ema"].value == pytest.approx(expected)
+    assert 0 < records["ema"].real_baseline < 0.1 * expected
 
 
 def test_inception_needs_its_package_and_the_right_weights(tmp_path, monkeypatch):
@@ -528,11 +543,11 @@ def test_inception_needs_its_package_and_the_right_weights(tmp_path, monkeypatch
     (tmp_path / "weights.pth").write_bytes(b"other weights")
     with pytest.raises(UserError, match="has SHA-256 .* not 6726825d"):
         inception.load_inception(str(tmp_path / "weights.pth"))
-    with pytest.raises(UserError, match="missing.pth is no file; fetch https"):
+    with pytest.raises(UserError, match="missing.pth is not a file; download https"):
         inception.load_inception(str(tmp_path / "missing.pth"))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr(torch.hub, "download_url_to_file", no_network)
-    with pytest.raises(UserError, match="could not be fetched .*no network.* type inception=FILE"):
+    with pytest.raises(UserError, match="could not be downloaded .*no network.* type inception=FILE"):
         inception.load_inception()
     monkeypatch.setitem(__import__("sys").modules, "torch_fidelity.feature_extractor_inceptionv3", None)
     with pytest.raises(UserError, match="needs the package torch-fidelity: pip install torch-fidelity"):
@@ -550,11 +565,11 @@ def test_inception_features_are_torch_fidelitys_own(tmp_path, monkeypatch):
     torch.save(network.state_dict(), tmp_path / "weights.pth")
     monkeypatch.setattr(inception, "DIGEST", "")
     images = torch.randint(256, (3, 1, 28, 28)).byte()
-    read = inception.load_inception(str(tmp_path / "weights.pth")).read(images).features
+    features = inception.load_inception(str(tmp_path / "weights.pth")).extract(images).features
     with torch.inference_mode():
         expected = network(images.repeat(1, 3, 1, 1))[0]
-    assert torch.equal(read, expected)
-    assert read.shape == (3, 2048)
+    assert torch.equal(features, expected)
+    assert features.shape == (3, 2048)
 
 
 def test_inception_needs_more_samples_than_features(a_run):
@@ -570,21 +585,21 @@ SCORED = ("network=mlp", "data.batch_size=500", "trainer.max_epochs=3", "callbac
 
 @pytest.mark.slow
 def test_scoring_does_not_change_training(tmp_path):
-    """To the last bit, while scores go to metrics.csv and scores.jsonl beside their floor."""
+    """To the last bit, while scores go to metrics.csv and scores.jsonl beside their baselines."""
     silent = run(tmp_path / "silent", *SCORED)
     scored = run(tmp_path / "scored", *SCORED, "callbacks.evaluation.every_n_epochs=1")
     for name, value in weights(silent).items():
         assert torch.equal(value, weights(scored)[name]), name
     assert not silent.scores() and not silent.best.exists()
-    lines = scored.scores()
-    assert [line["generator_steps"] for line in lines] == [8, 16, 24]
-    assert {line["split"] for line in lines} == {"validation"}
-    name = "frechet_mnist_5k_mnist_cnn_200_validation"
+    records = [record for record in scored.scores() if record.score == "frechet"]
+    assert [record.generator_steps for record in records] == [8, 16, 24]
+    (name,) = {record.full_name for record in records}
+    assert name == "frechet_mnist_5k_mnist_cnn_200_validation"
     table = scored.metrics.read_text().splitlines()
     assert {name, f"{name}_real"} <= set(table[0].split(","))
     best = torch.load(scored.best, weights_only=True)
-    scores = [line["scores"]["ema"][name] for line in lines]
-    assert best["counters"]["generator_steps"] == lines[int(np.argmin(scores))]["generator_steps"]
+    lowest = min(records, key=lambda record: record.value)
+    assert best["counters"]["generator_steps"] == lowest.generator_steps
 
 
 @pytest.mark.slow
@@ -592,10 +607,11 @@ def test_a_resumed_run_remembers_its_best_and_forgets_what_a_crash_undid(tmp_pat
     every = (*SCORED, "callbacks.evaluation.every_n_epochs=1")
     whole = run(tmp_path / "whole", *every)
     folder = run(tmp_path / "parts", *every, "trainer.max_epochs=2")
-    folder.add_scores({"generator_steps": 99, "images_seen": 0, "scores": {}})
+    folder.add_scores([replace(folder.scores()[-1], generator_steps=99)])
     train(composed(*every), folder, name="test", checkpoint=folder.last)
-    for line, other in zip(folder.scores(), whole.scores(), strict=True):
-        assert line["scores"]["ema"] == pytest.approx(other["scores"]["ema"], rel=ROUNDING)
+    for record, other in zip(folder.scores(), whole.scores(), strict=True):
+        assert (record.score, record.generator_steps) == (other.score, other.generator_steps)
+        assert record.value == pytest.approx(other.value, rel=ROUNDING)
     for name in ("best", "last"):
         states = [torch.load(at.checkpoints / f"{name}.ckpt", weights_only=True) for at in (whole, folder)]
         assert states[0]["counters"] == states[1]["counters"]
@@ -606,31 +622,98 @@ def test_the_best_is_that_of_the_whole_run_and_of_one_protocol(tmp_path):
     """A budget that ends with an epoch saves last.ckpt before the epoch is scored; the score still counts."""
     every = (*SCORED, "callbacks.evaluation.every_n_epochs=1")
     folder = run(tmp_path, *every, "max_generator_steps=8")
-    lines = folder.scores()
-    lines[0]["scores"]["ema"]["frechet_mnist_5k_mnist_cnn_200_validation"] = 0.0  # never to be beaten
-    folder.write_scores(lines)
+    folder.write_scores([replace(record, value=0.0) for record in folder.scores()])  # the best possible distance
     train(composed(*every, "max_generator_steps=16"), folder, name="test", checkpoint=folder.last)
     assert torch.load(folder.best, weights_only=True)["counters"]["generator_steps"] == 8
     other = composed(*every, "max_generator_steps=24", "callbacks.evaluation.score=coverage")
     train(other, folder, name="test", checkpoint=folder.last)
-    assert [line["generator_steps"] for line in folder.scores()] == [8, 16, 24]
+    assert [record.generator_steps for record in folder.scores() if record.score == "coverage"] == [8, 16, 24]
     assert folder.scores_plot.is_file()
 
 
-def test_a_torn_line_of_scores_is_left_out(tmp_path):
+# Records
+
+
+RECORD = ScoreRecord(
+    evaluated_at="2026-01-31T12:00:00+00:00", source="ema", score="kernel", value=0.25, error=0.01,
+    real_baseline=0.0, real_baseline_error=0.005, higher_is_better=False, data="mnist_5k", split="validation", n=2000,
+    extractor="mnist_cnn", extractor_sha256="5efd56d355b5", during_training=True, generator_steps=8, images_seen=64,
+    seed=0,
+)  # fmt: skip
+
+
+def test_records_survive_the_way_to_the_disk_and_back(tmp_path):
+    records = [RECORD, replace(RECORD, source="images", images="x.npz", error=None, value=1 / 3, extractor=None)]
+    RunFolder(tmp_path).add_scores(records[:1])
+    RunFolder(tmp_path).add_scores(records[1:])
+    assert RunFolder(tmp_path).scores() == records
+
+
+def test_a_line_of_scores_explains_itself_without_its_name(a_run):
+    """As `pandas.read_json(file, lines=True)` reads it: every line has every column, and holds plain values."""
+    commands.evaluate([f"run={a_run.path}"])
+    lines = [json.loads(line) for line in a_run.scores_file.read_text().splitlines()]
+    for line in lines:
+        assert list(line) == [field.name for field in fields(ScoreRecord)]
+        assert all(value is None or isinstance(value, str | int | float) for value in line.values())
+    (line,) = (found for found in lines[-2 * len(SCORES) :] if (found["source"], found["score"]) == ("raw", "kernel"))
+    measured = Scorer(MNIST5k()).measure(load_module(str(a_run.path))[0].draw(500, weights="raw"))
+    assert line["value"] == pytest.approx(measured.scores["kernel"], rel=ROUNDING)
+    assert line["error"] == pytest.approx(measured.errors["kernel"], rel=ROUNDING)
+    assert line["real_baseline"] == pytest.approx(Scorer(MNIST5k()).real_baseline().scores["kernel"], rel=ROUNDING)
+    assert (line["higher_is_better"], line["checkpoint"], line["during_training"]) == (False, "last.ckpt", False)
+
+
+def test_full_names_are_made_from_records():
+    assert RECORD.full_name == "kernel_mnist_5k_mnist_cnn_2k_validation"
+    assert replace(RECORD, data="mnist", split="test", n=10_000).full_name == "kernel_mnist_cnn_10k"
+    assert replace(RECORD, score="pixel_std", n=150, split="test").full_name == "pixel_std_mnist_5k_150"
+    assert RECORD.named_values() == {
+        RECORD.full_name: 0.25, f"{RECORD.full_name}_error": 0.01, f"{RECORD.full_name}_real": 0.0,
+    }  # fmt: skip
+
+
+def test_scores_compare_only_when_all_of_their_protocol_is_equal():
+    for change in ({"n": 500}, {"split": "test"}, {"extractor_sha256": "0"}, {"data": "mnist"}, {"extractor": "other"}):
+        assert replace(RECORD, **change).protocol != RECORD.protocol
+    assert replace(RECORD, value=1.0, source="raw", generator_steps=16).protocol == RECORD.protocol
+
+
+def test_an_incomplete_line_of_scores_is_left_out(tmp_path):
     folder = RunFolder(tmp_path)
-    folder.add_scores({"generator_steps": 1})
+    folder.add_scores([RECORD])
     with folder.scores_file.open("a") as file:
-        file.write('{"generator_steps": 2, "sco')
-    folder.add_scores({"generator_steps": 3})
-    assert folder.scores() == [{"generator_steps": 1}, {"generator_steps": 3}]
+        file.write(RECORD.to_json()[:40])
+    folder.add_scores([replace(RECORD, generator_steps=16)])
+    assert folder.scores() == [RECORD, replace(RECORD, generator_steps=16)]
+
+
+def test_scores_of_another_version_are_refused_and_kept(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.scores_file.write_text(json.dumps(asdict(RECORD) | {"judge": "mnist_cnn"}) + "\n")
+    with pytest.raises(UserError, match="written by another version of gan_lightning .*'judge'.*; rename it"):
+        folder.add_scores([RECORD])
+    assert "judge" in folder.scores_file.read_text()
+
+
+def test_a_score_that_is_not_finite_is_not_kept(tmp_path):
+    with pytest.raises(ValueError):
+        RunFolder(tmp_path).add_scores([replace(RECORD, value=math.nan)])
+    assert not RunFolder(tmp_path).scores_file.exists()
+
+
+def test_a_resumed_run_forgets_only_scores_of_later_steps(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.add_scores([RECORD, replace(RECORD, generator_steps=9), replace(RECORD, generator_steps=None)])
+    folder.forget_scores_after(8)
+    assert [record.generator_steps for record in folder.scores()] == [8, None]
 
 
 def test_a_damaged_cache_is_computed_again(measure, cache_folder):
-    floor = measure.real_baseline()
+    baseline = measure.real_baseline()
     for file in (cache_folder / "scores").iterdir():
         file.write_bytes(file.read_bytes()[:10])
-    assert Scorer(measure.data).floor() == pytest.approx(floor, rel=ROUNDING)
+    assert Scorer(measure.data).real_baseline().scores == pytest.approx(baseline.scores, rel=ROUNDING)
 
 
 def test_an_evaluation_that_cannot_be_is_refused_before_training(tmp_path):
@@ -642,13 +725,15 @@ def test_an_evaluation_that_cannot_be_is_refused_before_training(tmp_path):
 
 
 def test_every_score_says_which_way_is_better(measure):
-    scores = measure.measure(measure.real.images).scores
-    assert {name for name in scores if not name.endswith("_error")} <= set(BETTER)
+    measured = measure.measure(measure.real.images)
+    assert set(measured.scores) <= set(SCORES) and set(measured.errors) <= set(measured.scores)
+    assert SCORES["recall"].higher_is_better is True and SCORES["frechet"].higher_is_better is False
+    assert SCORES["pixel_mean"].higher_is_better is None
 
 
 def test_the_readme_explains_every_score():
     text = (SHIPPED.parents[2] / "README.md").read_text()
-    for name in BETTER:
+    for name in SCORES:
         assert f"`{name}`" in text, name
 
 
