@@ -262,3 +262,49 @@ def test_a_perfect_generator_of_a_thousand_modes_is_not_at_zero():
     modes = mode_coverage(draws, torch.full((1000,), 1e-3))
     assert modes.missing == 0
     assert modes.kl == pytest.approx(999 / 52_000, abs=4 * 0.0009)
+
+
+# All of them
+
+
+def waves(count: int, size: int, phase: float) -> torch.Tensor:
+    """Numbers without a pattern that no random number generator is needed for."""
+    return torch.sin(torch.arange(count * size, dtype=torch.double) ** 2 * 0.7 + phase).reshape(count, size)
+
+
+VALUES = {
+    "frechet": 0.3706738933492195,
+    "kernel": 0.14716935992142596,
+    "kernel_error": 0.09888067812500494,
+    "precision": 1.0,
+    "recall": 0.9333333373069763,
+    "density": 1.0500000317891438,
+    "coverage": 0.8999999761581421,
+    "memorization": -0.08333333333333333,
+    "memorization_error": 0.16917307297418407,
+    "memorization_p": 0.6888496137746253,
+    "classifier_score": 2.1445419367706813,
+    "missing_classes": 0,
+    "class_kl": 0.013888061983001798,
+}
+"""Of version 0.4: whoever changes them changes the definition of a score, and must raise `cache.VERSION`."""
+
+
+def test_scores_are_those_of_earlier_versions():
+    real, fake = waves(60, 5, 0.0), waves(60, 5, 1.0) * 0.9 + 0.2
+    kernel = kernel_distance(real, fake, subsets=5)
+    copies = memorization(fake, real, waves(40, 5, 2.0))
+    modes = mode_coverage(fake.argmax(1), torch.tensor([0.4, 0.3, 0.2, 0.1, 0.0]))
+    scores = {
+        "frechet": frechet_distance(real, fake),
+        "kernel": kernel.value,
+        "kernel_error": kernel.error,
+        **prdc(real, fake, k=3)._asdict(),
+        "memorization": copies.share,
+        "memorization_error": copies.error,
+        "memorization_p": copies.p_value,
+        "classifier_score": classifier_score((4 * fake).softmax(1)),
+        "missing_classes": modes.missing,
+        "class_kl": modes.kl,
+    }
+    assert scores == pytest.approx(VALUES, rel=1e-9)
