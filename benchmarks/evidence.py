@@ -13,8 +13,10 @@ import torch
 from torch import Tensor
 
 from gan_lightning.build import build_data, load_module
-from gan_lightning.evaluation.neighbours import nearest
-from gan_lightning.evaluation.scorer import BETTER, Scorer, subset
+from gan_lightning.evaluation.memorization import nearest
+from gan_lightning.evaluation.protocol import SCORES
+from gan_lightning.evaluation.samples import subset
+from gan_lightning.evaluation.scorer import Scorer
 from gan_lightning.images import grid, save_png, to_uint8
 from gan_lightning.models import GAN
 from gan_lightning.training.run_folder import open_run
@@ -57,7 +59,7 @@ def main(run: str, out: Path) -> None:
     scores = [scorer.measure(images).scores for images in sets.values()]
     for score in SHOWN:
         cells = " | ".join(f"{found[score]:.3g}" for found in scores)
-        rows.append(f"| `{scorer.full_name(score)}` | {cells} | {BETTER[score]} |")
+        rows.append(f"| `{scorer.full_name(score)}` | {cells} | {SCORES[score].preferred} |")
     out.with_suffix(".md").write_text("\n".join([f"# Evidence: {scorer.data.short_name}", "", *rows, ""]))
     print("\n".join(rows))
 

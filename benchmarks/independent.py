@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from gan_lightning.data import Batch, ImageData
 from gan_lightning.data.cache import cache_folder
 from gan_lightning.data.loader import BatchLoader
-from gan_lightning.evaluation.distances import frechet_distance
-from gan_lightning.evaluation.neighbours import manifold_scores
+from gan_lightning.evaluation.frechet import frechet_distance
+from gan_lightning.evaluation.prdc import prdc
 from gan_lightning.images import to_float
 
 SEED = 2026
@@ -90,6 +90,6 @@ class SecondOpinion:
     def scores(self, samples: Tensor) -> dict[str, float]:
         """Frechet distance, recall and coverage of as many samples as there are real images."""
         features = self.features(samples)
-        manifold = manifold_scores(self.real, features)
+        manifold = prdc(self.real, features)
         distance = frechet_distance(self.real, features)
         return {"frechet": distance, "recall": manifold.recall, "coverage": manifold.coverage}

@@ -12,7 +12,7 @@ from pytorch_lightning import Callback, Trainer
 from torch import Tensor, nn
 
 from gan_lightning.data import ImageData
-from gan_lightning.evaluation.distances import frechet_distance
+from gan_lightning.evaluation.frechet import frechet_distance
 from gan_lightning.evaluation.scorer import Scorer
 from gan_lightning.floats import at_least_float32
 from gan_lightning.images import to_float

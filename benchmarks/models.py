@@ -24,7 +24,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-SHOWN = ("frechet", "precision", "recall", "coverage", "missing_classes", "rarest", "memorised_p")
+SHOWN = ("frechet", "precision", "recall", "coverage", "missing_classes", "rarest", "memorization_p")
 GRID = 40  # images in a picture of the page
 
 

@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from gan_lightning.data import MNIST5k
+from gan_lightning.evaluation.scorer import Scorer
+
 torch.set_num_threads(1)  # batches here are too small to share
 
 
@@ -37,3 +40,22 @@ def float64() -> Iterator[None]:
     torch.set_default_dtype(torch.float64)
     yield
     torch.set_default_dtype(before)
+
+
+@pytest.fixture(scope="module")
+def digits() -> MNIST5k:
+    return MNIST5k()
+
+
+@pytest.fixture
+def ready(digits: MNIST5k) -> MNIST5k:
+    """The 5,000 digits, read; inside the sealed environment."""
+    digits.prepare_data()
+    digits.setup()
+    return digits
+
+
+@pytest.fixture
+def measure(ready: MNIST5k) -> Scorer:
+    """What samples are scored by: all 500 test digits."""
+    return Scorer(ready)

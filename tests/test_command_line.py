@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from gan_lightning.data import MNIST5k
+from gan_lightning.training.run_folder import RunFolder
 from tests.helpers import ROOT, command
 
 pytestmark = pytest.mark.slow
@@ -102,7 +103,8 @@ def test_two_processes_play_one_game(tmp_path, game):
     assert second[0]["seen"] != first[0]["seen"]  # another order
     assert not set(second[0]["noise"]) & (set(second[1]["noise"]) | set(first[0]["noise"]))
     assert json.loads((tmp_path / "run" / "status.json").read_text())["images_seen"] == 8000
-    assert len((tmp_path / "run" / "scores.jsonl").read_text().splitlines()) == 2  # one process scores, both save
+    scores = RunFolder(tmp_path / "run").scores()
+    assert len([record for record in scores if record.score == "frechet"]) == 2  # one process scores, both save
     assert (tmp_path / "run" / "checkpoints" / "best.ckpt").is_file()
 
 

@@ -14,10 +14,13 @@ from torchmetrics.image.inception import InceptionScore
 from torchmetrics.image.kid import poly_mmd
 
 from gan_lightning.errors import UserError
-from gan_lightning.evaluation import neighbours
+from gan_lightning.evaluation import memorization as memorization_module
+from gan_lightning.evaluation import prdc as prdc_module
 from gan_lightning.evaluation.classes import classifier_score, mode_coverage
-from gan_lightning.evaluation.distances import frechet_distance, kernel_distance, unbiased_mmd
-from gan_lightning.evaluation.neighbours import manifold_scores, memorisation, nearest
+from gan_lightning.evaluation.frechet import frechet_distance
+from gan_lightning.evaluation.memorization import memorization, nearest
+from gan_lightning.evaluation.mmd import kernel_distance, unbiased_mmd
+from gan_lightning.evaluation.prdc import prdc
 
 
 def normal(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -139,39 +142,39 @@ def by_definition(real: np.ndarray, fake: np.ndarray, k: int) -> list[float]:
 
 
 @pytest.mark.parametrize("k", [1, 3, 5])
-def test_manifold_scores_agree_with_their_definitions(k, monkeypatch):
-    monkeypatch.setattr(neighbours, "ROWS", 7)  # parts of the distance matrix that do not divide it
+def test_precision_recall_density_coverage_agree_with_their_definitions(k, monkeypatch):
+    monkeypatch.setattr(prdc_module, "DISTANCE_BATCH_SIZE", 7)  # parts of the distance matrix that do not divide it
     real, fake = normal(40, 3), normal(40, 3, seed=1) * 0.8 + 0.4
-    scores = manifold_scores(real, fake, k)
+    scores = prdc(real, fake, k)
     assert list(scores) == pytest.approx(by_definition(real.numpy(), fake.numpy(), k))
 
 
 def test_real_data_cover_themselves():
     real = normal(200, 4)
-    scores = manifold_scores(real, real)
+    scores = prdc(real, real)
     assert (scores.precision, scores.recall, scores.coverage) == (1, 1, 1)
 
 
 def test_precision_and_recall_are_not_swapped():
     """Collapsed on the middle: every fake is real-looking, little is covered; spread too far: the reverse."""
     real = normal(500, 2)
-    collapsed, noisy = manifold_scores(real, normal(500, 2, seed=1) * 0.05), manifold_scores(real, real * 4)
+    collapsed, noisy = prdc(real, normal(500, 2, seed=1) * 0.05), prdc(real, real * 4)
     assert collapsed.precision == 1 and collapsed.recall < 0.1 and collapsed.coverage < 0.1
     assert noisy.recall > 0.9 and noisy.precision < 0.5
 
 
-def test_manifold_scores_refuse_too_few_samples_and_unequal_sets():
+def test_precision_recall_density_coverage_refuse_too_few_samples_and_unequal_sets():
     with pytest.raises(UserError, match="with 5 neighbours needs at least 6 samples on each side, got 5"):
-        manifold_scores(normal(5, 2), normal(5, 2))
+        prdc(normal(5, 2), normal(5, 2))
     with pytest.raises(ValueError, match="got 6 and 7"):
-        manifold_scores(normal(6, 2), normal(7, 2))
+        prdc(normal(6, 2), normal(7, 2))
 
 
-# Memorisation
+# Memorization
 
 
 def test_nearest_neighbours_agree_with_brute_force(monkeypatch):
-    monkeypatch.setattr(neighbours, "ROWS", 7)
+    monkeypatch.setattr(memorization_module, "NEIGHBOUR_BATCH_SIZE", 7)
     points, among = normal(20, 4), normal(50, 4, seed=1)
     index, distance = nearest(points, among)
     matrix = scipy.spatial.distance.cdist(points.numpy(), among.numpy())
@@ -179,9 +182,9 @@ def test_nearest_neighbours_agree_with_brute_force(monkeypatch):
     assert distance.tolist() == pytest.approx(matrix.min(1), rel=1e-9)
 
 
-def test_copies_of_training_images_are_memorised_and_named():
+def test_copies_of_training_images_are_memorized_and_identified():
     training, held_out = normal(900, 8), normal(100, 8, seed=1)
-    found = memorisation(training[:300] + 1e-3, training, held_out)
+    found = memorization(training[:300] + 1e-3, training, held_out)
     assert found.share == pytest.approx(1)
     assert found.p_value < 1e-6
     assert found.training.tolist() == list(range(300))
@@ -191,25 +194,25 @@ def test_copies_of_training_images_are_memorised_and_named():
 def test_fresh_samples_of_the_same_distribution_are_cleared():
     """Half of them copies: half are called so. None: none, up to the error."""
     training, held_out, fresh = normal(900, 4), normal(300, 4, seed=1), normal(1000, 4, seed=2)
-    cleared = memorisation(fresh, training, held_out)
+    cleared = memorization(fresh, training, held_out)
     assert abs(cleared.share) < 3 * cleared.error
     assert 0.01 < cleared.p_value < 0.99
-    half = memorisation(torch.cat([training[:500] + 1e-3, fresh[:500]]), training, held_out)
+    half = memorization(torch.cat([training[:500] + 1e-3, fresh[:500]]), training, held_out)
     assert half.share == pytest.approx(0.5, abs=3 * half.error)
 
 
-def test_held_out_images_are_the_opposite_of_memorised():
-    found = memorisation(normal(100, 4, seed=1), normal(300, 4), normal(100, 4, seed=1))
+def test_held_out_images_are_the_opposite_of_memorized():
+    found = memorization(normal(100, 4, seed=1), normal(300, 4), normal(100, 4, seed=1))
     assert found.share < 0 and found.p_value > 0.999
 
 
-def test_memorisations_error_is_that_of_every_relabelling():
+def test_memorization_error_is_that_of_every_relabelling():
     """Four training and two held-out images: over all 15 ways to call two of the six held out."""
     images = torch.tensor([[0.0], [10], [20], [30], [40], [50]])
     samples = torch.tensor([[1.0], [2], [3], [11], [29], [49], [51], [48]])
     wanted = torch.tensor([3, 1, 0, 1, 0, 3])
     counts = [8 - wanted[list(held)].sum().item() for held in itertools.combinations(range(6), 2)]
-    found = memorisation(samples, images[:4], images[4:])
+    found = memorization(samples, images[:4], images[4:])
     scale = 8 * (1 - 4 / 6)
     assert np.mean(counts) == pytest.approx(8 * 4 / 6)
     assert found.error == pytest.approx(np.std(counts) / scale)
@@ -217,9 +220,9 @@ def test_memorisations_error_is_that_of_every_relabelling():
     assert found.p_value == pytest.approx(scipy.stats.norm.sf((5 - 8 * 4 / 6) / np.std(counts)), rel=1e-9)
 
 
-def test_memorisation_needs_held_out_images():
+def test_memorization_needs_held_out_images():
     with pytest.raises(UserError, match="held-out images"):
-        memorisation(normal(5, 2), normal(5, 2), normal(0, 2))
+        memorization(normal(5, 2), normal(5, 2), normal(0, 2))
 
 
 # Classes
@@ -259,3 +262,49 @@ def test_a_perfect_generator_of_a_thousand_modes_is_not_at_zero():
     modes = mode_coverage(draws, torch.full((1000,), 1e-3))
     assert modes.missing == 0
     assert modes.kl == pytest.approx(999 / 52_000, abs=4 * 0.0009)
+
+
+# All of them
+
+
+def waves(count: int, size: int, phase: float) -> torch.Tensor:
+    """Numbers without a pattern that no random number generator is needed for."""
+    return torch.sin(torch.arange(count * size, dtype=torch.double) ** 2 * 0.7 + phase).reshape(count, size)
+
+
+VALUES = {
+    "frechet": 0.3706738933492195,
+    "kernel": 0.14716935992142596,
+    "kernel_error": 0.09888067812500494,
+    "precision": 1.0,
+    "recall": 0.9333333373069763,
+    "density": 1.0500000317891438,
+    "coverage": 0.8999999761581421,
+    "memorization": -0.08333333333333333,
+    "memorization_error": 0.16917307297418407,
+    "memorization_p": 0.6888496137746253,
+    "classifier_score": 2.1445419367706813,
+    "missing_classes": 0,
+    "class_kl": 0.013888061983001798,
+}
+"""Of version 0.4: whoever changes them changes the definition of a score, and must raise `cache.VERSION`."""
+
+
+def test_scores_are_those_of_earlier_versions():
+    real, fake = waves(60, 5, 0.0), waves(60, 5, 1.0) * 0.9 + 0.2
+    kernel = kernel_distance(real, fake, subsets=5)
+    copies = memorization(fake, real, waves(40, 5, 2.0))
+    modes = mode_coverage(fake.argmax(1), torch.tensor([0.4, 0.3, 0.2, 0.1, 0.0]))
+    scores = {
+        "frechet": frechet_distance(real, fake),
+        "kernel": kernel.value,
+        "kernel_error": kernel.error,
+        **prdc(real, fake, k=3)._asdict(),
+        "memorization": copies.share,
+        "memorization_error": copies.error,
+        "memorization_p": copies.p_value,
+        "classifier_score": classifier_score((4 * fake).softmax(1)),
+        "missing_classes": modes.missing,
+        "class_kl": modes.kl,
+    }
+    assert scores == pytest.approx(VALUES, rel=1e-9)

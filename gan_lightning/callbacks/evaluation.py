@@ -10,7 +10,9 @@ from gan_lightning.callbacks.checkpoints import save
 from gan_lightning.callbacks.training_metrics import publish, send_to_loggers
 from gan_lightning.data import ImageData
 from gan_lightning.errors import UserError
-from gan_lightning.evaluation.scorer import BETTER, Scorer, Scores
+from gan_lightning.evaluation.protocol import SCORES
+from gan_lightning.evaluation.records import Measurement, make_records
+from gan_lightning.evaluation.scorer import Scorer
 from gan_lightning.models import GAN
 from gan_lightning.training.run_folder import RunFolder
 
@@ -18,8 +20,10 @@ log = logging.getLogger(__name__)
 
 MonitoredScore = Literal["frechet", "kernel", "classifier_score", "precision", "recall", "density", "coverage"]
 
-MODES = {"lower": "min", "higher": "max"}
-"""Which way is better, and what Lightning calls it."""
+Scores = dict[str, float]
+
+MODES = {False: "min", True: "max"}
+"""Whether higher is better, and what Lightning calls it."""
 
 
 class Evaluation(Callback):
@@ -78,10 +82,10 @@ class Evaluation(Callback):
         folder = RunFolder(Path(trainer.default_root_dir))
         folder.forget_scores_after(module.generator_steps)
         if self.scorer is not None:
-            name = self.scorer.full_name(self.score)
-            earlier = [column[name] for line in folder.scores() if line.get("during_training")
-                       for kind, column in line["scores"].items() if kind != "real" and name in column]  # fmt: skip
-            self.best = (min if lower_is_better(self.score) else max)(earlier, default=None)
+            deciding = (True, self.score, self.scorer.protocol(self.score))
+            earlier = [record.value for record in folder.scores()
+                       if (record.during_training, record.score, record.protocol) == deciding]  # fmt: skip
+            self.best = (max if SCORES[self.score].higher_is_better else min)(earlier, default=None)
 
     def on_validation_epoch_end(self, trainer: Trainer, module: GAN) -> None:  # type: ignore[override]
         """Score, before anything that monitors a score is asked."""
@@ -94,39 +98,33 @@ class Evaluation(Callback):
     def evaluate(self, trainer: Trainer, module: GAN) -> tuple[Scores, bool]:
         """Score, record, and say whether no evaluation before was better."""
         assert self.scorer is not None
-        scores = self.scorer.measure(module.draw(self.scorer.n, self.seed)).scores
-        self.record(trainer, module, self.scorer, scores)
-        value = scores[self.score]
-        is_best = self.best is None or (value < self.best if lower_is_better(self.score) else value > self.best)
+        measured = self.scorer.measure(module.draw(self.scorer.n, self.seed))
+        self.record(trainer, module, self.scorer, measured)
+        value, higher = measured.scores[self.score], SCORES[self.score].higher_is_better
+        is_best = self.best is None or (value > self.best if higher else value < self.best)
         if is_best:
             self.best = value
         log.info(
             "epoch %d  %s %.4g (real %.4g)%s",
-            trainer.current_epoch + 1, self.scorer.full_name(self.score), value, self.real_baseline[self.score],
+            trainer.current_epoch + 1, self.scorer.full_name(self.score), value, self.real_baseline.scores[self.score],
             ", the best so far" if is_best else "",
         )  # fmt: skip
-        return scores, is_best
+        return measured.scores, is_best
 
-    def record(self, trainer: Trainer, module: GAN, scorer: Scorer, scores: Scores) -> None:
+    def record(self, trainer: Trainer, module: GAN, scorer: Scorer, measured: Measurement) -> None:
         """Send the scores and those of real images to all loggers and to scores.jsonl."""
-        row = {scorer.full_name(key): value for key, value in scores.items()}
-        row |= {f"{scorer.full_name(key)}_real": value for key, value in self.real_baseline.items()}
-        place = {"images_seen": module.images_seen, "epoch": trainer.current_epoch}
-        send_to_loggers(trainer, row | place, module.generator_steps)
         facts = {"during_training": True, "generator_steps": module.generator_steps,
                  "images_seen": module.images_seen, "seed": self.seed}  # fmt: skip
-        columns = {module.kept_weights[0]: scores, "real": self.real_baseline}
-        RunFolder(Path(trainer.default_root_dir)).add_scores(facts | scorer.describe(columns))
+        records = make_records({module.kept_weights[0]: measured}, self.real_baseline, scorer.protocol, facts)
+        RunFolder(Path(trainer.default_root_dir)).add_scores(records)
+        row = {name: value for record in records for name, value in record.named_values().items()}
+        place = {"images_seen": module.images_seen, "epoch": trainer.current_epoch}
+        send_to_loggers(trainer, row | place, module.generator_steps)
 
     def on_train_end(self, trainer: Trainer, module: GAN) -> None:  # type: ignore[override]
         """Say so when the run ended before an epoch was due."""
         if self.scorer is not None and self.best is None:
             log.info("nothing was scored: the run ended before callbacks.evaluation.every_n_epochs epochs were over")
-
-
-def lower_is_better(score: str) -> bool:
-    """Which way a score points."""
-    return BETTER[score] == "lower"
 
 
 def validation_options(callbacks: Iterable[Callback]) -> dict[str, Any]:
@@ -148,13 +146,15 @@ def check_monitors(callbacks: Iterable[Callback]) -> None:
     is_on = any(isinstance(callback, Evaluation) and callback.every_n_epochs for callback in callbacks)
     for callback in callbacks:
         monitor, mode = getattr(callback, "monitor", None), getattr(callback, "mode", None)
-        if monitor not in BETTER:
+        if monitor not in SCORES:
             continue
         name = type(callback).__name__
         if not is_on:
             raise UserError(
                 f"{name} monitors {monitor}, which is never measured; type callbacks.evaluation.every_n_epochs=1"
             )
-        better = MODES.get(BETTER[monitor], mode)
-        if mode != better:
-            raise UserError(f"{name} monitors {monitor} with mode={mode}, which keeps the worst; type mode={better}")
+        higher = SCORES[monitor].higher_is_better
+        if higher is not None and mode != MODES[higher]:
+            raise UserError(
+                f"{name} monitors {monitor} with mode={mode}, which keeps the worst; type mode={MODES[higher]}"
+            )

@@ -224,7 +224,7 @@ def evaluate(words: list[str]) -> None:
     """`evaluate run=FOLDER|images=FILE [n=10000] ...`: every score, beside what real images score."""
     from pydantic import NonNegativeInt, PositiveInt
 
-    from gan_lightning.evaluation.scorer import Split
+    from gan_lightning.evaluation.protocol import Split
 
     allowed = {
         "run": str, "images": str, "data": str, "out": str, "n": PositiveInt, "split": Split, "seed": NonNegativeInt,
@@ -243,7 +243,7 @@ def evaluate(words: list[str]) -> None:
 def evaluate_run(given: dict[str, Any], of_data: list[str]) -> None:
     """Score a trained generator by the data it was trained on; figures go to its run folder."""
     from gan_lightning.build import build_data, load_module
-    from gan_lightning.evaluation import evaluate
+    from gan_lightning.evaluation.score_sources import generator_sources, score_sources
     from gan_lightning.evaluation.scorer import Scorer
     from gan_lightning.training.run_folder import open_run
 
@@ -259,17 +259,17 @@ def evaluate_run(given: dict[str, Any], of_data: list[str]) -> None:
         "run": str(folder.path), "checkpoint": checkpoint.name, "generator_steps": module.generator_steps,
         "images_seen": module.images_seen, "seed": seed,
     }  # fmt: skip
-    scorer = Scorer(data, given.get("split", "test"), given.get("n"))
+    asked = {key: given[key] for key in ("split", "n", "tstr", "inception") if key in given}
+    scorer = Scorer(data, **asked)
     print(f"{checkpoint}: {module.generator_steps:,} generator steps, {module.images_seen:,} images")
-    sources = evaluate.of_module(module, seed)
-    evaluate.evaluate(sources, scorer, facts, folder, given.get("tstr", False), given.get("inception", False))
+    score_sources(generator_sources(module, seed), scorer, facts, folder)
 
 
 def evaluate_images(given: dict[str, Any], of_data: list[str]) -> None:
     """Score pictures of any origin; figures go to `out`, or beside the pictures."""
     from gan_lightning.build import build_data
-    from gan_lightning.evaluation import evaluate
     from gan_lightning.evaluation.samples import read_samples
+    from gan_lightning.evaluation.score_sources import image_source, score_sources
     from gan_lightning.evaluation.scorer import Scorer
     from gan_lightning.training.run_folder import RunFolder
 
@@ -279,11 +279,10 @@ def evaluate_images(given: dict[str, Any], of_data: list[str]) -> None:
     path = Path(given["images"]).expanduser().resolve()
     data = build_data(with_options(compose_or_explain(f"data={given['data']}"), of_data))
     images, labels = read_samples(path, data.image_shape, len(data.class_names))
-    scorer = Scorer(data, given.get("split", "test"), given.get("n"), available=len(images))
+    asked = {key: given[key] for key in ("split", "n", "tstr", "inception") if key in given}
+    scorer = Scorer(data, **asked, available=len(images))
     out = Path(given["out"]) if "out" in given else path.with_name(f"{path.stem}-scores")
-    facts = {"images": str(path)}
-    sources = evaluate.of_images(images, labels)
-    evaluate.evaluate(sources, scorer, facts, RunFolder(out), given.get("tstr", False), given.get("inception", False))
+    score_sources([image_source(images, labels)], scorer, {"images": str(path)}, RunFolder(out))
 
 
 def refuse(given: dict[str, Any], keys: tuple[str, ...], why: str) -> None:

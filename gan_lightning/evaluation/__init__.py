@@ -1,1 +1,1 @@
-"""Scores: pure functions of features; `Yardstick` is the protocol that names them and stands them beside a floor."""
+"""Scores of samples: pure functions of features, the protocol by which they are measured, and the records kept."""

@@ -1,4 +1,4 @@
-"""Scores that ask which class the judge sees: pure functions of class probabilities or classes."""
+"""Scores of the classes that a classifier assigns to samples: pure functions of class probabilities or classes."""
 
 from typing import NamedTuple
 
@@ -7,12 +7,13 @@ from torch import Tensor
 
 
 def classifier_score(probabilities: Tensor) -> float:
-    """exp of the mean KL(p(y|x) || p(y)): the Inception Score (Salimans et al. 2016, arXiv:1606.03498), any classifier.
+    """exp of the mean KL(p(y|x) || p(y)): the Inception Score (Salimans et al. 2016, arXiv:1606.03498, section 4).
 
-    Between 1 (all samples alike, or none clear) and the number of classes (each sample clear, classes equally many).
+    Any classifier may provide the probabilities. The score lies between 1 (all samples have equal probabilities) and
+    the number of classes (every sample is assigned to one class with certainty, and classes are equally frequent).
 
     Args:
-        probabilities: (n, K), each row a distribution.
+        probabilities: Class probabilities of each sample, (n, K); each row sums to 1.
     """
     probabilities = probabilities.double()
     marginal = probabilities.mean(0)
@@ -21,11 +22,12 @@ def classifier_score(probabilities: Tensor) -> float:
 
 
 class Modes(NamedTuple):
-    """Which classes a set holds.
+    """Which classes a set of samples contains.
 
-    shares: of each class, (K,).
-    missing: number of classes, among those aimed at, that no sample belongs to.
-    kl: KL(shares || target), natural logarithm; about (K - 1) / 2n above 0 even for the target's own samples.
+    Attributes:
+        shares: Share of each class, (K,).
+        missing: Number of classes of the target distribution to which no sample belongs.
+        kl: KL(shares || target), in nats; about (K - 1) / 2n above 0 even for samples of the target itself.
     """
 
     shares: Tensor
@@ -34,13 +36,13 @@ class Modes(NamedTuple):
 
 
 def mode_coverage(classes: Tensor, target: Tensor) -> Modes:
-    """Compare a histogram of classes with the one aimed at (Che et al. 2017, arXiv:1612.02136, section 4).
+    """Compare the histogram of classes with a target distribution (Che et al. 2017, arXiv:1612.02136, section 4).
 
     Args:
-        classes: of each sample, int (n,).
-        target: the share of each class, (K,); a class of share 0 is neither aimed at nor counted.
+        classes: Class of each sample, int (n,), from 0 to K - 1.
+        target: Share of each class in the target distribution, (K,); classes of share 0 are left out of both numbers.
     """
     shares = torch.bincount(classes, minlength=len(target)).double() / len(classes)
-    aimed = target > 0
-    kl = torch.special.xlogy(shares, shares / target.double())[aimed].sum()
-    return Modes(shares, int((shares[aimed] == 0).sum()), kl.item())
+    expected = target > 0
+    kl = torch.special.xlogy(shares, shares / target.double())[expected].sum()
+    return Modes(shares, int((shares[expected] == 0).sum()), kl.item())

@@ -1,4 +1,4 @@
-"""The reference classifier's network and its training; the same recipe judges synthetic training sets."""
+"""The reference classifier's network and its training; `tstr` trains on samples by the same recipe."""
 
 import itertools
 import logging
@@ -16,13 +16,22 @@ from gan_lightning.images import to_float
 log = logging.getLogger(__name__)
 
 FEATURES = 128
-SHIFT = 2  # pixels, each way
+"""Width of the layer whose output is called the features."""
+
+SHIFT = 2
+"""Largest shift of the augmentation in pixels, in each direction."""
+
 BATCH_SIZE = 128
+"""Images in a training step."""
+
+TEST_BATCH_SIZE = 500
+"""Images that are classified at a time when the accuracy is measured."""
+
 SECONDS_BETWEEN_LINES = 30
 
 
 def convolution(channels: int, width: int, size: int = 3) -> nn.Sequential:
-    """Convolution, batch norm, ReLU; height and width stay."""
+    """Convolution, batch norm, ReLU; height and width stay the same."""
     return nn.Sequential(
         nn.Conv2d(channels, width, size, padding=size // 2, bias=False), nn.BatchNorm2d(width), nn.ReLU()
     )
@@ -35,8 +44,8 @@ class Classifier(nn.Module):
     after the last ReLU, are what distances between sets of images are measured in.
 
     Args:
-        channels: of the images.
-        classes: number of classes.
+        channels: Number of channels of the images.
+        classes: Number of classes.
     """
 
     def __init__(self, channels: int, classes: int) -> None:
@@ -55,7 +64,13 @@ class Classifier(nn.Module):
 
 
 def augment(images: Tensor, mirror: bool, random: torch.Generator) -> Tensor:
-    """Move each image by up to `SHIFT` pixels each way, dark pixels coming in; mirror a random half when `mirror`."""
+    """Shift each image by up to `SHIFT` pixels in each direction, padded with -1, and mirror a random half of them.
+
+    Args:
+        images: Images, float (N, C, H, W) in [-1, 1].
+        mirror: Whether to mirror.
+        random: Source of the random shifts and of the choice of mirrored images.
+    """
     count, _, height, width = images.shape
     padded = F.pad(images, [SHIFT] * 4, value=-1.0)
     windows = padded.unfold(2, height, 1).unfold(3, width, 1)  # (N, C, 2 SHIFT + 1, 2 SHIFT + 1, H, W), a view
@@ -72,16 +87,16 @@ def train_classifier(
 ) -> Classifier:
     """Train a classifier on the CPU: SGD with Nesterov momentum over one cycle of the learning rate.
 
-    Nothing is chosen by looking at other images: the last weights are the result. The caller's random numbers stay
-    as they are.
+    The last weights are returned; nothing is selected by its performance on other images. The global random state is
+    left unchanged.
 
     Args:
-        training: images uint8 (N, C, H, W) and labels in 0..classes - 1.
-        classes: number of classes.
-        steps: of 128 images.
-        mirror: whether a mirrored image is as good as the image, so that training may mirror.
-        seed: of the weights, the order and the augmentation.
-        bfloat16: compute in bfloat16 where safe.
+        training: Images, uint8 (N, C, H, W), and labels from 0 to classes - 1.
+        classes: Number of classes.
+        steps: Number of training steps, of `BATCH_SIZE` images each.
+        mirror: Whether mirrored images are valid images of the same class, so that the augmentation may mirror.
+        seed: Seed of the weights, the order of the images and the augmentation.
+        bfloat16: Whether to compute in bfloat16 where that is safe.
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would reach a GPU's, which is not forked
@@ -91,7 +106,7 @@ def train_classifier(
     optimizer = torch.optim.SGD(classifier.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4, nesterov=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=steps)
     batches = itertools.chain.from_iterable(itertools.repeat(loader))
-    said = time.monotonic()
+    last_line = time.monotonic()
     for step, (images, labels) in enumerate(itertools.islice(batches, steps), start=1):
         batch = augment(to_float(images), mirror, random).contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
@@ -101,17 +116,19 @@ def train_classifier(
         loss.backward()
         optimizer.step()
         schedule.step()
-        if time.monotonic() - said > SECONDS_BETWEEN_LINES:
-            said = time.monotonic()
+        if time.monotonic() - last_line > SECONDS_BETWEEN_LINES:
+            last_line = time.monotonic()
             log.info("classifier: step %s of %s, loss %.3f", f"{step:,}", f"{steps:,}", loss.item())
     return classifier.eval()
 
 
 def accuracy(classifier: Classifier, data: Batch) -> float:
-    """Share of images whose likeliest class is their label."""
+    """Share of images whose most probable class is their label."""
     with torch.inference_mode():
-        right = [
+        correct = [
             (classifier(to_float(images)).argmax(1) == labels).sum()
-            for images, labels in zip(data.images.split(500), data.labels.split(500), strict=True)
+            for images, labels in zip(
+                data.images.split(TEST_BATCH_SIZE), data.labels.split(TEST_BATCH_SIZE), strict=True
+            )
         ]
-    return torch.stack(right).sum().item() / len(data.images)
+    return torch.stack(correct).sum().item() / len(data.images)

@@ -1,4 +1,4 @@
-"""Samples of any program, read from an .npz file or a folder of pictures."""
+"""Samples of any program, read from an .npz file or a folder of pictures, and subsets of images."""
 
 import zipfile
 from pathlib import Path
@@ -7,11 +7,27 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gan_lightning.data import Batch
+from gan_lightning.data.image_data import SPLIT_SEED
 from gan_lightning.data.image_folder import decode, find_images, read_header
 from gan_lightning.errors import UserError
 from gan_lightning.images import ImageShape, to_uint8
 
-ROUNDING = 1e-3  # by which floats may miss their range
+ROUNDING = 1e-3
+"""Amount by which floats may exceed their range."""
+
+
+def subset(part: Batch, n: int) -> Batch:
+    """n images drawn by a fixed seed, in their original order, or all of them.
+
+    Args:
+        part: Images and labels.
+        n: Number of images, at most as many as there are.
+    """
+    if n == len(part.images):
+        return part
+    chosen = torch.randperm(len(part.images), generator=torch.Generator().manual_seed(SPLIT_SEED))[:n].sort().values
+    return Batch(part.images[chosen], part.labels[chosen])
 
 
 def read_samples(source: Path, shape: ImageShape, classes: int) -> tuple[Tensor, Tensor | None]:
@@ -20,8 +36,13 @@ def read_samples(source: Path, shape: ImageShape, classes: int) -> tuple[Tensor,
     An .npz file holds `images`: whole numbers 0..255 or floats in [-1, 1], (n, C, H, W), (n, H, W, C) or, when gray,
     (n, H, W). A folder holds PNG or JPEG files.
 
+    Args:
+        source: The .npz file or the folder.
+        shape: Shape (C, H, W) of the real images, which the samples must have too.
+        classes: Number of classes of the real images; labels are ignored when it is below 2.
+
     Raises:
-        UserError: when there is no such source, or its shape, range or numbers are no images of this shape.
+        UserError: When the source does not exist, or does not hold images of this shape in an allowed range.
     """
     if source.is_dir():
         return read_pictures(source, shape), None
@@ -37,7 +58,7 @@ def read_samples(source: Path, shape: ImageShape, classes: int) -> tuple[Tensor,
             f"images={source} holds {', '.join(arrays) or 'nothing'}, not `images`; save it by "
             "numpy.savez_compressed(FILE, images=array)"
         )
-    images = eight_bits(in_order(arrays["images"], shape, source), source)
+    images = convert_to_uint8(order_axes(arrays["images"], shape, source), source)
     return images, read_labels(arrays["labels"], len(images), classes, source) if "labels" in arrays else None
 
 
@@ -48,7 +69,7 @@ def read_labels(labels: np.ndarray, count: int, classes: int, source: Path) -> T
     if labels.shape != (count,) or not np.issubdtype(labels.dtype, np.integer):
         raise UserError(
             f"images={source} holds {count:,} images but labels of shape {labels.shape} and type {labels.dtype}; "
-            "one whole number for each image is allowed"
+            "one whole number for each image is required"
         )
     if labels.min() < 0 or labels.max() >= classes:
         raise UserError(
@@ -58,7 +79,7 @@ def read_labels(labels: np.ndarray, count: int, classes: int, source: Path) -> T
 
 
 def read_pictures(folder: Path, shape: ImageShape) -> Tensor:
-    """PNG or JPEG files as uint8 (n, C, H, W); none is resized."""
+    """PNG or JPEG files as uint8 (n, C, H, W); images of another size are refused, not resized."""
     files = find_images(folder, option="images")
     for file in files:
         (width, height), _ = read_header(file)
@@ -67,8 +88,8 @@ def read_pictures(folder: Path, shape: ImageShape) -> Tensor:
     return torch.from_numpy(np.stack([decode(file, shape) for file in files]))
 
 
-def in_order(images: np.ndarray, shape: ImageShape, source: Path) -> np.ndarray:
-    """An array as (n, C, H, W)."""
+def order_axes(images: np.ndarray, shape: ImageShape, source: Path) -> np.ndarray:
+    """An array (n, C, H, W), (n, H, W, C) or (n, H, W) as (n, C, H, W)."""
     got = images.shape
     if images.ndim == 3:
         images = images[:, None]
@@ -82,7 +103,7 @@ def in_order(images: np.ndarray, shape: ImageShape, source: Path) -> np.ndarray:
     return images
 
 
-def eight_bits(images: np.ndarray, source: Path) -> Tensor:
+def convert_to_uint8(images: np.ndarray, source: Path) -> Tensor:
     """Whole numbers 0..255 or floats in [-1, 1] as uint8."""
     whole, real = np.issubdtype(images.dtype, np.integer), np.issubdtype(images.dtype, np.floating)
     if not (whole or real):

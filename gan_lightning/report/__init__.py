@@ -1,1 +1,1 @@
-"""Figures made from run folders."""
+"""Tables and figures made from run folders."""

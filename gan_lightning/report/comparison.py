@@ -1,28 +1,29 @@
+"""A comparison of the runs of a sweep: a table and a picture."""
+
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from gan_lightning.report.figures import with_floor
 from gan_lightning.training.run_folder import RunFolder
 
-COLUMNS = 3  # pictures side by side
+COLUMNS = 3
+"""Sample grids beside each other in the picture."""
 
-SCORES = ("frechet", "precision", "recall", "coverage")
+SHOWN_SCORES = ("frechet", "precision", "recall", "coverage")
 
 
 def compare(jobs: Mapping[Path, Sequence[str]], folder: Path) -> list[Path]:
-    """Put the jobs of a sweep side by side: comparison.md, a table, and comparison.png, the last grid of each.
+    """Compare the jobs of a sweep: comparison.md, a table, and comparison.png, the last sample grid of each.
 
     Args:
-        jobs: run folders and the words that made them.
-        folder: where the two files go.
+        jobs: Run folders, and the overrides of the command line that each was started with.
+        folder: Folder of the two files.
 
     Returns:
-        What has been written; no picture when no job has a grid.
+        The files written; the picture is left out when no job has a sample grid.
     """
     titles = distinct(jobs)
     table = folder / "comparison.md"
-    table.write_text("\n".join(rows(titles)) + "\n")
+    table.write_text("\n".join(format_rows(titles)) + "\n")
     grids = {title: RunFolder(job).grids()[-1] for job, title in titles.items() if RunFolder(job).grids()}
     if not grids:
         return [table]
@@ -31,23 +32,25 @@ def compare(jobs: Mapping[Path, Sequence[str]], folder: Path) -> list[Path]:
 
 
 def distinct(jobs: Mapping[Path, Sequence[str]]) -> dict[Path, str]:
-    """For each job the words that are not those of every job."""
-    common = set.intersection(*(set(words) for words in jobs.values()))
-    return {job: " ".join(word for word in words if word not in common) or job.name for job, words in jobs.items()}
+    """A title for each job: the overrides that not all jobs share, or else the name of its folder."""
+    common = set.intersection(*(set(overrides) for overrides in jobs.values()))
+    return {
+        job: " ".join(word for word in overrides if word not in common) or job.name for job, overrides in jobs.items()
+    }
 
 
-def rows(titles: Mapping[Path, str]) -> list[str]:
-    """Lines of a Markdown table: how far each job came, and its last scores, where they were taken in training."""
+def format_rows(titles: Mapping[Path, str]) -> list[str]:
+    """Lines of a Markdown table: how far each job came, and the last scores measured during its training."""
     lines = [
-        f"| | state | generator steps | minutes | {' | '.join(SCORES)} | folder |",
-        f"|{'---|' * (5 + len(SCORES))}",
+        f"| | state | generator steps | minutes | {' | '.join(SHOWN_SCORES)} | folder |",
+        f"|{'---|' * (5 + len(SHOWN_SCORES))}",
     ]
     for job, title in titles.items():
         run = RunFolder(job)
         status = run.status()
         cells = [
             f"`{title}`",
-            status["state"] + (f": {in_a_cell(error)}" if (error := status.get("error")) else ""),
+            status["state"] + (f": {escape_cell(error)}" if (error := status.get("error")) else ""),
             f"{status.get('generator_steps', 0):,}",
             f"{status.get('seconds', 0) / 60:.1f}",
             *last_scores(run),
@@ -57,27 +60,27 @@ def rows(titles: Mapping[Path, str]) -> list[str]:
     return lines
 
 
-def in_a_cell(text: str) -> str:
-    """Text on one line, which no bar divides."""
+def escape_cell(text: str) -> str:
+    """Text as a cell of a Markdown table: on one line, with vertical bars escaped."""
     return " ".join(text.split()).replace("|", "\\|")
 
 
 def last_scores(run: RunFolder) -> list[str]:
-    """The scores of the last scored epoch; dashes without one."""
-    scored: list[dict[str, Any]] = [line for line in run.scores() if line.get("during_training")]
-    return [f"{with_floor(scored[-1], score)[0]:.3g}" if scored else "-" for score in SCORES]
+    """The last scores measured during training; dashes when there are none."""
+    last = {record.score: f"{record.value:.3g}" for record in run.scores() if record.during_training}
+    return [last.get(score, "-") for score in SHOWN_SCORES]
 
 
 def plot_grids(grids: Mapping[str, Path], out: Path) -> None:
-    """One picture of all of them, each under its name."""
+    """Draw all grids into one picture, each under its title."""
     import matplotlib.image
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     columns = min(COLUMNS, len(grids))
-    lines = -(-len(grids) // columns)
-    figure = Figure(figsize=(4 * columns, 4.3 * lines), layout="constrained")
-    panels = figure.subplots(lines, columns, squeeze=False).flat
+    rows = -(-len(grids) // columns)
+    figure = Figure(figsize=(4 * columns, 4.3 * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False).flat
     for panel in panels:
         panel.axis("off")
     for panel, (title, grid) in zip(figure.axes, grids.items(), strict=False):

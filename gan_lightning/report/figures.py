@@ -1,11 +1,16 @@
+"""Figures of a run: its metrics and scores over training, and the classes of its samples."""
+
 import csv
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from gan_lightning.evaluation.records import ScoreRecord
+
 PANELS = {
     "losses": {"loss_d": "D", "loss_g": "G", "penalty": "penalty"},
-    "what D says of": {"d_real": "D(x)", "d_fake": "D(G(z))"},
+    "output of D": {"d_real": "D(x)", "d_fake": "D(G(z))"},
     "pixels": {
         "real_mean": "real mean", "fake_mean": "fake mean", "real_std": "real std", "fake_std": "fake std",
     },
@@ -30,7 +35,12 @@ def present(columns: dict[str, list[float]], name: str) -> tuple[list[float], li
 
 
 def plot_metrics(metrics: Path, out: Path) -> None:
-    """Draw the game's numbers against generator steps; nothing when there is no row yet."""
+    """Draw the training metrics against generator steps; nothing when there is no row yet.
+
+    Args:
+        metrics: A run's metrics.csv.
+        out: The picture's file.
+    """
     columns = read_columns(metrics)
     if not columns:
         return
@@ -49,7 +59,7 @@ def plot_metrics(metrics: Path, out: Path) -> None:
 
 
 def label_panel(axes: Any, title: str) -> None:
-    """What every panel over training shows besides its curves."""
+    """Add the title, the axis, the grid and the legend that every panel of curves over training has."""
     axes.set_title(title)
     axes.set_xlabel("generator steps")
     axes.grid(alpha=0.3)
@@ -59,36 +69,48 @@ def label_panel(axes: Any, title: str) -> None:
 SCORE_PANELS = {"frechet": ["frechet"], "nearest neighbours": ["precision", "recall", "coverage"]}
 
 
-def plot_scores(lines: list[dict[str, Any]], out: Path) -> None:
-    """Draw the scores taken during training against generator steps, dashed what real images score; nothing of none."""
-    lines = [line for line in lines if line.get("during_training")]
-    if not lines:
+def plot_scores(records: Sequence[ScoreRecord], out: Path) -> None:
+    """Draw the scores measured during training against generator steps, and real-data baselines as dashed lines.
+
+    When a resumed run changed the protocol, only the scores of the last one are drawn.
+
+    Args:
+        records: Scores of a run; without one that was measured during training, nothing is drawn.
+        out: The picture's file.
+    """
+    records = [record for record in records if record.during_training]
+    if not records:
         return
-    lines = [line for line in lines if line["n"] == lines[-1]["n"]]
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 4), layout="constrained")
     for axes, (title, scores) in zip(figure.subplots(1, 2), SCORE_PANELS.items(), strict=True):
         for score in scores:
-            curve = [(line["generator_steps"], *with_floor(line, score)) for line in lines]
-            steps, values, floors = zip(*curve, strict=True)
-            (drawn,) = axes.plot(steps, values, ".-", label=score, linewidth=1.2)
-            axes.plot(steps, floors, "--", color=drawn.get_color(), linewidth=1, label=f"{score} of real images")
+            curve = same_protocol([record for record in records if record.score == score])
+            steps = [record.generator_steps for record in curve]
+            (line,) = axes.plot(steps, [record.value for record in curve], ".-", label=score, linewidth=1.2)
+            baseline = [record.real_baseline for record in curve]
+            axes.plot(steps, baseline, "--", color=line.get_color(), linewidth=1, label=f"{score} of real images")
         label_panel(axes, title)
     figure.axes[0].set_yscale("log")
     FigureCanvasAgg(figure).print_png(str(out))
 
 
-def with_floor(line: dict[str, Any], score: str) -> tuple[float, float]:
-    """A score of a line of scores.jsonl and what real images score."""
-    (column,) = (name for name in line["scores"] if name != "real")
-    (name,) = (name for name in line["scores"]["real"] if name.startswith(f"{score}_{line['data']}_"))
-    return line["scores"][column][name], line["scores"]["real"][name]
+def same_protocol(records: Sequence[ScoreRecord]) -> list[ScoreRecord]:
+    """Those of the records whose scores compare with the last one."""
+    return [record for record in records if record.protocol == records[-1].protocol]
 
 
 def plot_classes(shares: list[float], target: list[float], names: list[str], out: Path) -> None:
-    """Bars of the share of each class that the judge sees, and a line where each would end for a perfect generator."""
+    """Bars of the share of each class among samples, and a line at the shares of the target distribution.
+
+    Args:
+        shares: Share of each class among the samples, as the reference classifier assigns them.
+        target: Share of each class among samples of a perfect generator.
+        names: Name of each class.
+        out: The picture's file.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -96,7 +118,7 @@ def plot_classes(shares: list[float], target: list[float], names: list[str], out
     axes = figure.subplots()
     places = range(len(names))
     axes.bar(places, shares, label="samples")
-    axes.step(places, target, "k", where="mid", linewidth=1, label="aimed at")
+    axes.step(places, target, "k", where="mid", linewidth=1, label="target")
     if len(names) <= 30:
         axes.set_xticks(places, names, rotation=30 if max(map(len, names)) > 3 else 0)
     axes.set_ylabel("share of each class")

@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from gan_lightning.data.cache import write_atomically
 from gan_lightning.errors import UserError
+from gan_lightning.evaluation.records import ScoreRecord, parse_record
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class RunFolder:
 
     @property
     def scores_file(self) -> Path:
-        """One line of JSON for each evaluation."""
+        """One record of a score per line, as JSON: `pandas.read_json(file, lines=True)` reads it as a table."""
         return self.path / "scores.jsonl"
 
     @property
@@ -90,27 +91,37 @@ class RunFolder:
         """Replace status.json."""
         write_atomically(self.status_file, json.dumps(status, indent=2).encode())
 
-    def scores(self) -> list[dict[str, Any]]:
-        """Every evaluation so far, oldest first; a line that a crash tore is left out."""
+    def scores(self) -> list[ScoreRecord]:
+        """The scores of every evaluation so far, oldest first; a line that a crash left incomplete is left out.
+
+        Raises:
+            UserError: when the file was written by another version, whose lines have other fields.
+        """
         found = []
         for line in self.scores_file.read_text().splitlines() if self.scores_file.is_file() else []:
-            with suppress(ValueError):
-                found.append(json.loads(line))
+            try:
+                with suppress(ValueError):
+                    found.append(parse_record(line))
+            except TypeError as error:
+                raise UserError(
+                    f"{self.scores_file} was written by another version of gan_lightning ({error}); "
+                    "rename it to keep it, and evaluate again"
+                ) from error
         return found
 
-    def write_scores(self, lines: list[dict[str, Any]]) -> None:
-        """Replace all evaluations; a number that is none (nan) is a mistake, and refused."""
-        write_atomically(self.scores_file, "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines).encode())
+    def write_scores(self, records: list[ScoreRecord]) -> None:
+        """Replace the scores of all evaluations; a value that is not finite raises ValueError."""
+        write_atomically(self.scores_file, "".join(record.to_json() + "\n" for record in records).encode())
 
-    def add_scores(self, line: dict[str, Any]) -> None:
-        """Add an evaluation."""
-        self.write_scores([*self.scores(), line])
+    def add_scores(self, records: list[ScoreRecord]) -> None:
+        """Add the scores of an evaluation."""
+        self.write_scores([*self.scores(), *records])
 
     def forget_scores_after(self, generator_steps: int) -> None:
         """Drop evaluations of steps after a checkpoint: a crash undid them, and they are now being done again."""
-        lines = self.scores()
-        kept = [line for line in lines if line.get("generator_steps", 0) <= generator_steps]
-        if len(kept) < len(lines):
+        records = self.scores()
+        kept = [record for record in records if (record.generator_steps or 0) <= generator_steps]
+        if len(kept) < len(records):
             self.write_scores(kept)
 
     def config(self) -> DictConfig:

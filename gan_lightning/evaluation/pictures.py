@@ -1,0 +1,54 @@
+"""Pictures of an evaluation: what the scores cannot show."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from gan_lightning.evaluation.records import Measurement
+from gan_lightning.evaluation.samples import subset
+from gan_lightning.evaluation.scorer import Scorer
+from gan_lightning.images import grid, save_png
+from gan_lightning.report.figures import plot_classes
+
+GRID_IMAGES = 64
+"""Real images, and as many samples, in the picture that compares them."""
+
+SUSPECTED_COPIES = 24
+"""Samples in the picture of suspected copies."""
+
+
+def draw_pictures(samples: Tensor, measured: Measurement, scorer: Scorer, folder: Path) -> dict[str, Path]:
+    """Real images and samples side by side, the class histogram, and suspected copies, as far as they are known.
+
+    Suspected copies are the samples for which the ratio of the distance to the nearest training image and to the
+    nearest held-out image is smallest; each stands at the left of that training image.
+
+    Args:
+        samples: The samples that were scored, uint8 (n, C, H, W).
+        measured: What was found out about them.
+        scorer: What measured them.
+        folder: Folder of the pictures.
+
+    Returns:
+        The files by what they show.
+    """
+    files = {"real | samples": folder / "real-and-samples.png"}
+    real = subset(scorer.real, min(GRID_IMAGES, scorer.n)).images
+    save_png(join_horizontally(grid(real), grid(samples[:GRID_IMAGES])), files["real | samples"])
+    if measured.modes is not None:
+        files["classes"] = folder / "classes.png"
+        shares = measured.modes.shares
+        plot_classes(shares.tolist(), scorer.data.class_shares().tolist(), scorer.data.class_names, files["classes"])
+    if measured.memorization is not None:
+        files["sample | copied?"] = folder / "nearest.png"
+        suspected = measured.memorization.ratio.argsort()[:SUSPECTED_COPIES]
+        originals = scorer.splits.train.images[measured.memorization.training[suspected]]
+        save_png(grid(torch.cat([samples[suspected], originals], dim=3), columns=6, gap=6), files["sample | copied?"])
+    return files
+
+
+def join_horizontally(left: Tensor, right: Tensor, gap: int = 12) -> Tensor:
+    """Two pictures (C, H, W) of equal height, side by side, with a white bar of `gap` pixels between them."""
+    bar = torch.full((left.shape[0], left.shape[1], gap), 255, dtype=torch.uint8)
+    return torch.cat([left, bar, right], dim=2)
