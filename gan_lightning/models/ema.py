@@ -1,5 +1,7 @@
 """Exponential moving average of a generator's weights, kept beside it and never trained."""
 
+import copy
+
 import torch
 from torch import nn
 
@@ -20,3 +22,25 @@ def update_average(average: nn.Module, model: nn.Module, kept: float) -> None:
     torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - kept)
     for own, other in zip(average.buffers(), model.buffers(), strict=True):
         own.copy_(other)
+
+
+class AveragedGenerator(nn.Module):
+    """A copy of the generator whose weights are the moving average of its weights.
+
+    Args:
+        generator: Generator to follow.
+        half_life: Half-life of the average, in images that the generator has learned from.
+    """
+
+    def __init__(self, generator: nn.Module, half_life: float) -> None:
+        super().__init__()
+        self.network = copy.deepcopy(generator).requires_grad_(False)
+        self.half_life = half_life
+
+    def restart(self, generator: nn.Module) -> None:
+        """Forget the past."""
+        update_average(self.network, generator, kept=0.0)
+
+    def update(self, generator: nn.Module, images: int, generator_steps: int) -> None:
+        """Move towards the generator, which has just learned from so many images, as in each step before."""
+        update_average(self.network, generator, decay(images, images * generator_steps, self.half_life))

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from gan_lightning.floats import at_least_float32
 from gan_lightning.images import ImageShape
 from gan_lightning.networks.dcgan import channels, initialiser, resolutions
-from gan_lightning.networks.layers import FlattenPixels, Norm, UnflattenPixels, norm_2d
+from gan_lightning.networks.layers import DiscriminatorOutput, FlattenPixels, Norm, UnflattenPixels, norm_2d
 
 SLOPE = 0.2  # of LeakyReLU
 
@@ -46,9 +46,10 @@ class Autoencoder(nn.Module):
         error = at_least_float32(images) - at_least_float32(self.decode(code))
         return error.abs().pow(self.power).flatten(1).mean(1)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Minus the energy of images."""
-        return -self.energy(images, self.encode(images))
+    def forward(self, x: Tensor, y: Tensor) -> DiscriminatorOutput:
+        """Images (N, C, H, W) and conditions, which do not matter -> minus their energies (N,), and their codes."""
+        codes = self.encode(x)
+        return DiscriminatorOutput(-self.energy(x, codes), codes)
 
 
 class AutoencoderDiscriminator(Autoencoder):
@@ -67,10 +68,10 @@ class AutoencoderDiscriminator(Autoencoder):
     def __init__(
         self,
         image_shape: ImageShape,
-        width: PositiveInt = 64,
-        code_dim: PositiveInt = 64,
-        power: Literal[1, 2] = 1,
-        norm: Norm = "none",
+        width: PositiveInt,
+        code_dim: PositiveInt,
+        power: Literal[1, 2],
+        norm: Norm,
     ) -> None:
         widths, size = channels(image_shape, width), resolutions(image_shape[1])[-1]
         flat = widths[-1] * size**2

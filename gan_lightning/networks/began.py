@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from gan_lightning.images import ImageShape
 from gan_lightning.networks.autoencoder import Autoencoder
 from gan_lightning.networks.dcgan import resolutions
-from gan_lightning.networks.layers import FlattenPixels, Norm, UnflattenPixels, glorot_init, norm_2d
+from gan_lightning.networks.layers import FlattenPixels, Norm, UnflattenPixels, glorot_init, join, norm_2d
 
 SMALLEST = 7  # pixels at least; the authors' smallest maps have 8
 
@@ -54,13 +54,13 @@ def decoder(code_dim: int, image_shape: ImageShape, width: int, norm: Norm) -> n
 class BEGANGenerator(nn.Module):
     """Generator of BEGAN (Berthelot et al. 2017, arXiv:1703.10717, figure 1): D's decoder with weights of its own.
 
-    Latent (N, latent_dim + num_classes) -> images (N, C, H, W). The authors leave the output as it is and clip it for
+    Latent (N, latent_dim + condition_dim) -> images (N, C, H, W). The authors leave the output as it is and clip it for
     display; images here are in [-1, 1], so there is a tanh (a clamp would stop gradients).
 
     Args:
         image_shape: of the images.
         latent_dim: size of z.
-        num_classes: size of the label's code behind it.
+        condition_dim: size of the label's code behind it.
         width: channels of every convolution (the paper: 64 or 128).
         norm: of the hidden layers; none in the paper.
     """
@@ -69,17 +69,17 @@ class BEGANGenerator(nn.Module):
         self,
         image_shape: ImageShape,
         latent_dim: PositiveInt,
-        num_classes: NonNegativeInt,
-        width: PositiveInt = 64,
-        norm: Norm = "none",
+        condition_dim: NonNegativeInt,
+        width: PositiveInt,
+        norm: Norm,
     ) -> None:
         super().__init__()
-        self.layers = nn.Sequential(decoder(latent_dim + num_classes, image_shape, width, norm), nn.Tanh())
+        self.layers = nn.Sequential(decoder(latent_dim + condition_dim, image_shape, width, norm), nn.Tanh())
         self.apply(glorot_init)
 
-    def forward(self, latent: Tensor) -> Tensor:
-        """Latent (N, latent_dim + num_classes) -> images (N, C, H, W) in [-1, 1]."""
-        return self.layers(latent)
+    def forward(self, z: Tensor, y: Tensor) -> Tensor:
+        """z (N, latent_dim) and conditions y (N, condition_dim) -> images (N, C, H, W) in [-1, 1]."""
+        return self.layers(join(z, y))
 
 
 class BEGANDiscriminator(Autoencoder):
@@ -98,9 +98,9 @@ class BEGANDiscriminator(Autoencoder):
     def __init__(
         self,
         image_shape: ImageShape,
-        width: PositiveInt = 64,
-        code_dim: PositiveInt = 64,
-        norm: Norm = "none",
+        width: PositiveInt,
+        code_dim: PositiveInt,
+        norm: Norm,
     ) -> None:
         super().__init__(
             encoder(image_shape, code_dim, width, norm), decoder(code_dim, image_shape, width, norm), power=1

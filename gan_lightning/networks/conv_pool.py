@@ -8,6 +8,7 @@ from gan_lightning.networks.layers import (
     Norm,
     UnflattenPixels,
     VectorNorm,
+    join,
     norm_1d,
     norm_2d,
     xavier_init,
@@ -22,7 +23,7 @@ class ConvPoolGenerator(nn.Module):
     Args:
         image_shape: of the images; height and width a multiple of 4.
         latent_dim: size of z.
-        num_classes: size of the label's code behind it.
+        condition_dim: size of the label's code behind it.
         hidden: units of the first fully connected layer.
         width: channels of the last hidden layer; twice as many in the one before.
         norm: of the hidden layers.
@@ -32,16 +33,16 @@ class ConvPoolGenerator(nn.Module):
         self,
         image_shape: ImageShape,
         latent_dim: PositiveInt,
-        num_classes: NonNegativeInt,
-        hidden: PositiveInt = 1024,
-        width: PositiveInt = 64,
-        norm: VectorNorm = "batch",
+        condition_dim: NonNegativeInt,
+        hidden: PositiveInt,
+        width: PositiveInt,
+        norm: VectorNorm,
     ) -> None:
         super().__init__()
         channels, size = image_shape[0], image_shape[1] // 4
         pixels = 2 * width * size**2
         self.layers = nn.Sequential(
-            nn.Linear(latent_dim + num_classes, hidden), nn.ReLU(), norm_1d(norm, hidden),
+            nn.Linear(latent_dim + condition_dim, hidden), nn.ReLU(), norm_1d(norm, hidden),
             nn.Linear(hidden, pixels), nn.ReLU(), norm_1d(norm, pixels),
             UnflattenPixels(2 * width, size),
             nn.ConvTranspose2d(2 * width, width, 4, 2, 1), nn.ReLU(), norm_2d(norm, width),
@@ -49,9 +50,9 @@ class ConvPoolGenerator(nn.Module):
         )  # fmt: skip
         self.apply(xavier_init)
 
-    def forward(self, latent: Tensor) -> Tensor:
-        """Latent (N, latent_dim + num_classes) -> images (N, C, H, W) in [-1, 1]."""
-        return self.layers(latent)
+    def forward(self, z: Tensor, y: Tensor) -> Tensor:
+        """z (N, latent_dim) and conditions y (N, condition_dim) -> images (N, C, H, W) in [-1, 1]."""
+        return self.layers(join(z, y))
 
 
 class ConvPoolDiscriminator(HeadedDiscriminator):
@@ -72,11 +73,11 @@ class ConvPoolDiscriminator(HeadedDiscriminator):
     def __init__(
         self,
         image_shape: ImageShape,
-        hidden: PositiveInt = 1024,
-        width: PositiveInt = 32,
-        norm: Norm = "none",
-        slope: NonNegativeFloat = 0.01,
-        strided: bool = False,
+        hidden: PositiveInt,
+        width: PositiveInt,
+        norm: Norm,
+        slope: NonNegativeFloat,
+        strided: bool,
     ) -> None:
         super().__init__()
         channels, size = image_shape[0], image_shape[1]
@@ -92,6 +93,6 @@ class ConvPoolDiscriminator(HeadedDiscriminator):
         self.head = nn.Linear(hidden, 1)
         self.apply(xavier_init)
 
-    def features(self, images: Tensor) -> Tensor:
+    def features(self, x: Tensor, y: Tensor) -> Tensor:
         """Images (N, C, H, W) -> the fully connected layer (N, hidden)."""
-        return self.layers(images)
+        return self.layers(x)

@@ -9,19 +9,7 @@ from torch import Tensor, nn
 from gan_lightning.errors import UserError
 from gan_lightning.images import ImageShape
 from gan_lightning.networks.attention import SelfAttention
-from gan_lightning.networks.layers import (
-    FlattenPixels,
-    HeadedDiscriminator,
-    Norm,
-    UnflattenPixels,
-    VectorNorm,
-    glorot_he_init,
-    he_init,
-    hidden_layers,
-    norm_2d,
-    normal_all_init,
-    normal_init,
-)
+from gan_lightning.networks.layers import (FlattenPixels, HeadedDiscriminator, Norm, UnflattenPixels, VectorNorm, glorot_he_init, he_init, hidden_layers, join, norm_2d, normal_all_init, normal_init)
 from gan_lightning.networks.mlp import OUTPUTS, Output
 
 Init = Literal["auto", "normal", "normal_all", "he", "glorot_he"]
@@ -115,7 +103,7 @@ class DCGANGenerator(nn.Module):
     Args:
         image_shape: of the images.
         latent_dim: size of z.
-        num_classes: size of the label's code behind it.
+        condition_dim: size of the label's code behind it.
         hidden: units of fully connected layers (with norm and ReLU) between z and the projection; the paper has none.
         width: channels of the last hidden layer; doubled at each lower resolution.
         norm: of the hidden layers.
@@ -132,23 +120,23 @@ class DCGANGenerator(nn.Module):
         self,
         image_shape: ImageShape,
         latent_dim: PositiveInt,
-        num_classes: NonNegativeInt,
-        hidden: Sequence[PositiveInt] = (),
-        width: PositiveInt = 64,
-        norm: Norm = "batch",
-        bias: bool = True,
-        init: Init = "auto",
-        kernel: Kernel = 4,
-        levels: PositiveInt | None = None,
-        output: Output = "tanh",
-        attention: bool = False,
+        condition_dim: NonNegativeInt,
+        hidden: Sequence[PositiveInt]),
+        width: PositiveInt,
+        norm: Norm,
+        bias: bool,
+        init: Init,
+        kernel: Kernel,
+        levels: PositiveInt | None,
+        output: Output,
+        attention: bool,
     ) -> None:
         super().__init__()
         sizes = resolutions(image_shape[1], kernel, levels)[::-1]
         widths = channels(image_shape, width, len(sizes) - 1)[::-1]
         size = sizes[0]
         target = attention_size(image_shape[1]) if attention else None
-        units = [latent_dim + num_classes, *hidden]
+        units = [latent_dim + condition_dim, *hidden]
         layers = hidden_layers(units, 0.0, for_vectors(norm), bias=bias)
         layers += [nn.Linear(units[-1], widths[0] * size**2, bias=bias), UnflattenPixels(widths[0], size)]
         for level, (inputs, outputs) in enumerate(pairwise(widths)):
@@ -160,9 +148,9 @@ class DCGANGenerator(nn.Module):
         self.layers = nn.Sequential(*layers, OUTPUTS[output]())
         self.apply(initialiser(norm, init))
 
-    def forward(self, latent: Tensor) -> Tensor:
-        """Latent (N, latent_dim + num_classes) -> images (N, C, H, W) in [-1, 1]."""
-        return self.layers(latent)
+    def forward(self, z: Tensor, y: Tensor) -> Tensor:
+        """z (N, latent_dim) and conditions y (N, condition_dim) -> images (N, C, H, W) in [-1, 1]."""
+        return self.layers(join(z, y))
 
 
 class DCGANDiscriminator(HeadedDiscriminator):
@@ -187,15 +175,15 @@ class DCGANDiscriminator(HeadedDiscriminator):
     def __init__(
         self,
         image_shape: ImageShape,
-        hidden: Sequence[PositiveInt] = (),
-        width: PositiveInt = 64,
-        norm: Norm = "batch",
-        bias: bool = True,
-        init: Init = "auto",
-        kernel: Kernel = 4,
-        levels: PositiveInt | None = None,
-        slope: NonNegativeFloat = 0.2,
-        attention: bool = False,
+        hidden: Sequence[PositiveInt]),
+        width: PositiveInt,
+        norm: Norm,
+        bias: bool,
+        init: Init,
+        kernel: Kernel,
+        levels: PositiveInt | None,
+        slope: NonNegativeFloat,
+        attention: bool,
     ) -> None:
         super().__init__()
         sizes = resolutions(image_shape[1], kernel, levels)
@@ -215,6 +203,6 @@ class DCGANDiscriminator(HeadedDiscriminator):
         self.head = nn.Linear(units[-1], 1)
         self.apply(initialiser(norm, init))
 
-    def features(self, images: Tensor) -> Tensor:
+    def features(self, x: Tensor, y: Tensor) -> Tensor:
         """Images (N, C, H, W) -> the last fully connected layer, or the smallest feature maps as vectors, (N, F)."""
-        return self.layers(images)
+        return self.layers(x)

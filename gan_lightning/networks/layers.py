@@ -1,7 +1,7 @@
 import math
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -67,25 +67,48 @@ def in_float32(function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
         return function(*map(at_least_float32, inputs))
 
 
+class DiscriminatorOutput(NamedTuple):
+    """What a discriminator returns.
+
+    logits: Logits (N,): the higher, the more real.
+    aux: Other outputs (N, F) that an auxiliary term reads, such as class logits or an autoencoder's codes, or None.
+    """
+
+    logits: Tensor
+    aux: Tensor | None = None
+
+    def chunk(self) -> tuple["DiscriminatorOutput", "DiscriminatorOutput"]:
+        """The outputs of the two halves of a batch."""
+        aux = (None, None) if self.aux is None else self.aux.chunk(2)
+        first, second = (DiscriminatorOutput(*pair) for pair in zip(self.logits.chunk(2), aux, strict=True))
+        return first, second
+
+
 class HeadedDiscriminator(nn.Module):
     """A discriminator of two parts: `features` of an image, and a linear `head` on them that gives its logit.
 
-    The head computes in float32 even where autocast has the features in bfloat16.
+    The head computes in float32 even where autocast has the features in bfloat16. The condition y does not matter to
+    the network itself; wrappers around it (`gan_lightning.networks.heads`) take it into account.
     """
 
     head: nn.Module
 
-    def features(self, images: Tensor) -> Tensor:
-        """Images (N, C, H, W) -> (N, F)."""
+    def features(self, x: Tensor, y: Tensor) -> Tensor:
+        """Images (N, C, H, W) and conditions (N, condition_dim) -> features (N, F)."""
         raise NotImplementedError
 
-    def judge(self, features: Tensor) -> Tensor:
-        """Features (N, F) -> logits (N,), in float32 or float64."""
+    def logits(self, features: Tensor, y: Tensor) -> Tensor:
+        """Features (N, F) and conditions -> logits (N,), in float32 or float64."""
         return in_float32(self.head, features).squeeze(1)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Images (N, C, H, W) -> logits (N,)."""
-        return self.judge(self.features(images))
+    def forward(self, x: Tensor, y: Tensor) -> DiscriminatorOutput:
+        """Images (N, C, H, W) and conditions (N, condition_dim) -> logits (N,)."""
+        return DiscriminatorOutput(self.logits(self.features(x, y), y))
+
+
+def join(z: Tensor, y: Tensor) -> Tensor:
+    """(N, latent_dim) and (N, condition_dim) -> (N, latent_dim + condition_dim), for a layer that reads both."""
+    return torch.cat([z, y], 1) if y.shape[1] else z
 
 
 class FlattenPixels(nn.Module):

@@ -38,7 +38,7 @@ class MaxoutGenerator(MLPGenerator):
         options: of every fully connected generator.
     """
 
-    def __init__(self, *, init_bound: float = 0.05, **options: Any) -> None:
+    def __init__(self, *, init_bound: float, **options: Any) -> None:
         super().__init__(**options)
         self.apply(lambda module: uniform_init(module, init_bound))
 
@@ -62,11 +62,11 @@ class MaxoutDiscriminator(HeadedDiscriminator):
         self,
         image_shape: ImageShape,
         hidden: list[PositiveInt],
-        pieces: PositiveInt = 5,
-        input_dropout: float = 0.2,
-        hidden_dropout: float = 0.5,
-        norm: VectorNorm = "none",
-        init_bound: float = 0.005,
+        pieces: PositiveInt,
+        input_dropout: float,
+        hidden_dropout: float,
+        norm: VectorNorm,
+        init_bound: float,
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = [nn.Flatten(), nn.Dropout(input_dropout)]
@@ -78,6 +78,6 @@ class MaxoutDiscriminator(HeadedDiscriminator):
         self.head = nn.Linear(inputs, 1)
         self.apply(lambda module: uniform_init(module, init_bound))
 
-    def features(self, images: Tensor) -> Tensor:
+    def features(self, x: Tensor, y: Tensor) -> Tensor:
         """Images (N, C, H, W) -> the last maxout layer (N, F), under dropout."""
-        return self.layers((images + 1) / 2)
+        return self.layers((x + 1) / 2)

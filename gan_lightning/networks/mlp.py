@@ -5,7 +5,7 @@ from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
 from gan_lightning.images import ImageShape
-from gan_lightning.networks.layers import HeadedDiscriminator, StretchedSigmoid, VectorNorm, hidden_layers
+from gan_lightning.networks.layers import HeadedDiscriminator, StretchedSigmoid, VectorNorm, hidden_layers, join
 
 Output = Literal["tanh", "sigmoid"]
 
@@ -20,7 +20,7 @@ class MLPGenerator(nn.Module):
     Args:
         image_shape: of the images.
         latent_dim: size of z.
-        num_classes: size of the label's code behind z.
+        condition_dim: size of the label's code behind z.
         hidden: units of each hidden layer.
         norm: of the hidden layers.
         norm_after: the norm follows LeakyReLU, instead of standing before it.
@@ -32,15 +32,15 @@ class MLPGenerator(nn.Module):
         self,
         image_shape: ImageShape,
         latent_dim: PositiveInt,
-        num_classes: NonNegativeInt,
+        condition_dim: NonNegativeInt,
         hidden: list[PositiveInt],
-        norm: VectorNorm = "batch",
-        norm_after: bool = False,
-        slope: NonNegativeFloat = 0.2,
-        output: Output = "tanh",
+        norm: VectorNorm,
+        norm_after: bool,
+        slope: NonNegativeFloat,
+        output: Output,
     ) -> None:
         super().__init__()
-        sizes = [latent_dim + num_classes, *hidden]
+        sizes = [latent_dim + condition_dim, *hidden]
         self.layers = nn.Sequential(
             *hidden_layers(sizes, slope, norm, norm_after=norm_after),
             nn.Linear(sizes[-1], math.prod(image_shape)),
@@ -48,9 +48,9 @@ class MLPGenerator(nn.Module):
             nn.Unflatten(1, image_shape),
         )
 
-    def forward(self, latent: Tensor) -> Tensor:
-        """Latent (N, latent_dim + num_classes) -> images (N, C, H, W) in [-1, 1]."""
-        return self.layers(latent)
+    def forward(self, z: Tensor, y: Tensor) -> Tensor:
+        """z (N, latent_dim) and conditions y (N, condition_dim) -> images (N, C, H, W) in [-1, 1]."""
+        return self.layers(join(z, y))
 
 
 class MLPDiscriminator(HeadedDiscriminator):
@@ -60,14 +60,14 @@ class MLPDiscriminator(HeadedDiscriminator):
         self,
         image_shape: ImageShape,
         hidden: list[PositiveInt],
-        norm: VectorNorm = "none",
-        slope: NonNegativeFloat = 0.2,
+        norm: VectorNorm,
+        slope: NonNegativeFloat,
     ) -> None:
         super().__init__()
         sizes = [math.prod(image_shape), *hidden]
         self.layers = nn.Sequential(nn.Flatten(), *hidden_layers(sizes, slope, norm, norm_first=False))
         self.head = nn.Linear(sizes[-1], 1)
 
-    def features(self, images: Tensor) -> Tensor:
+    def features(self, x: Tensor, y: Tensor) -> Tensor:
         """Images (N, C, H, W) -> the last hidden layer (N, F)."""
-        return self.layers(images)
+        return self.layers(x)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from gan_lightning.images import ImageShape
 from gan_lightning.networks.dcgan import resolutions
-from gan_lightning.networks.layers import HeadedDiscriminator, Norm, UnflattenPixels, norm_2d
+from gan_lightning.networks.layers import HeadedDiscriminator, Norm, UnflattenPixels, join, norm_2d
 from gan_lightning.networks.resnet import widths
 
 SLOPE = 0.2  # of LeakyReLU
@@ -120,7 +120,7 @@ def residual_stage(
 class R3GANGenerator(nn.Module):
     """Generator of R3GAN (Huang et al. 2024, arXiv:2501.05441, section 3), in a small form.
 
-    Latent (N, latent_dim + num_classes) -> images (N, C, H, W): a linear layer to the smallest map; at each resolution
+    Latent (N, latent_dim + condition_dim) -> images (N, C, H, W): a linear layer to the smallest map; at each resolution
     residual blocks without norms; between two a 1x1 convolution and bilinear up-sampling; a 1x1 convolution to the
     image. The paper modulates a learned 4x4 basis by z; here the linear layer draws the smallest map itself. The paper
     leaves the output as it is; images here are in [-1, 1], so there is a tanh (a clamp would stop gradients).
@@ -128,7 +128,7 @@ class R3GANGenerator(nn.Module):
     Args:
         image_shape: channels, height, width.
         latent_dim: size of z.
-        num_classes: size of the one-hot label behind z; 0 for none.
+        condition_dim: size of the one-hot label behind z; 0 for none.
         width: channels at the image's resolution, doubled at each lower one.
         blocks: residual blocks at each resolution (the paper: 2).
         expansion: a block's inner channels in units of its outer ones (the paper: 2).
@@ -140,18 +140,18 @@ class R3GANGenerator(nn.Module):
         self,
         image_shape: ImageShape,
         latent_dim: PositiveInt,
-        num_classes: NonNegativeInt,
-        width: PositiveInt = 96,
-        blocks: PositiveInt = 2,
-        expansion: PositiveInt = 2,
-        group_size: PositiveInt = 16,
-        norm: Norm = "none",
+        condition_dim: NonNegativeInt,
+        width: PositiveInt,
+        blocks: PositiveInt,
+        expansion: PositiveInt,
+        group_size: PositiveInt,
+        norm: Norm,
     ) -> None:
         super().__init__()
         channels, sizes = widths(image_shape[1], width)[::-1], resolutions(image_shape[1])[::-1]
         stage = partial(residual_stage, blocks, len(channels), expansion, group_size, norm)
         layers = [
-            scaled_linear(latent_dim + num_classes, channels[0] * sizes[0] ** 2, bias=False),
+            scaled_linear(latent_dim + condition_dim, channels[0] * sizes[0] ** 2, bias=False),
             UnflattenPixels(channels[0], sizes[0]),
             *stage(channels[0]),
         ]
@@ -160,9 +160,9 @@ class R3GANGenerator(nn.Module):
             layers += [scaled_conv(inputs, outputs, 1), BilinearUp(size), *stage(outputs)]
         self.layers = nn.Sequential(*layers, scaled_conv(width, image_shape[0], 1), nn.Tanh())
 
-    def forward(self, latent: Tensor) -> Tensor:
-        """Images in [-1, 1] of latent vectors."""
-        return self.layers(latent)
+    def forward(self, z: Tensor, y: Tensor) -> Tensor:
+        """z (N, latent_dim) and conditions y (N, condition_dim) -> images (N, C, H, W) in [-1, 1]."""
+        return self.layers(join(z, y))
 
 
 class R3GANDiscriminator(HeadedDiscriminator):
@@ -184,11 +184,11 @@ class R3GANDiscriminator(HeadedDiscriminator):
     def __init__(
         self,
         image_shape: ImageShape,
-        width: PositiveInt = 96,
-        blocks: PositiveInt = 2,
-        expansion: PositiveInt = 2,
-        group_size: PositiveInt = 16,
-        norm: Norm = "none",
+        width: PositiveInt,
+        blocks: PositiveInt,
+        expansion: PositiveInt,
+        group_size: PositiveInt,
+        norm: Norm,
     ) -> None:
         super().__init__()
         channels, sizes = widths(image_shape[1], width), resolutions(image_shape[1])
@@ -201,6 +201,6 @@ class R3GANDiscriminator(HeadedDiscriminator):
         nn.init.normal_(self.basis.weight, 0.0, 1 / sizes[-1])  # fan-in: the pixels of one map
         self.head = scaled_linear(channels[-1], 1, bias=True)
 
-    def features(self, images: Tensor) -> Tensor:
+    def features(self, x: Tensor, y: Tensor) -> Tensor:
         """Images (N, C, H, W) -> (N, F): the weighted sum over the pixels of each last map."""
-        return self.basis(self.layers(images)).flatten(1)
+        return self.basis(self.layers(x)).flatten(1)

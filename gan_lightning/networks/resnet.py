@@ -11,7 +11,7 @@ from gan_lightning.errors import UserError
 from gan_lightning.images import ImageShape
 from gan_lightning.networks.attention import SelfAttention
 from gan_lightning.networks.dcgan import attention_size, resolutions
-from gan_lightning.networks.layers import HeadedDiscriminator, Norm, UnflattenPixels, norm_2d
+from gan_lightning.networks.layers import HeadedDiscriminator, Norm, UnflattenPixels, join, norm_2d
 
 GeneratorNorm = Literal["none", "batch", "layer", "instance", "conditional"]
 
@@ -47,20 +47,20 @@ class ConditionalBatchNorm(nn.Module):
     starts with gains 1 and biases 0: plain batch norm. Like any norm's they are no weights for spectral norm.
     """
 
-    def __init__(self, channels: int, num_classes: int) -> None:
+    def __init__(self, channels: int, condition_dim: int) -> None:
         super().__init__()
         self.norm = nn.BatchNorm2d(channels, affine=False)
-        self.gain = nn.Parameter(torch.ones(num_classes, channels))
-        self.bias = nn.Parameter(torch.zeros(num_classes, channels))
+        self.gain = nn.Parameter(torch.ones(condition_dim, channels))
+        self.bias = nn.Parameter(torch.zeros(condition_dim, channels))
 
     def forward(self, maps: Tensor, label: Tensor) -> Tensor:
-        """Maps (N, C, H, W) and one-hot labels (N, num_classes) -> maps."""
+        """Maps (N, C, H, W) and one-hot labels (N, condition_dim) -> maps."""
         return self.norm(maps) * (label @ self.gain)[..., None, None] + (label @ self.bias)[..., None, None]
 
 
-def make_norm(kind: GeneratorNorm, channels: int, num_classes: int) -> nn.Module:
+def make_norm(kind: GeneratorNorm, channels: int, condition_dim: int) -> nn.Module:
     """A generator's normalisation of maps."""
-    return ConditionalBatchNorm(channels, num_classes) if kind == "conditional" else norm_2d(kind, channels)
+    return ConditionalBatchNorm(channels, condition_dim) if kind == "conditional" else norm_2d(kind, channels)
 
 
 def normalise(norm: nn.Module, maps: Tensor, label: Tensor) -> Tensor:
@@ -79,11 +79,11 @@ class UpBlock(nn.Module):
     The skip path is a 1x1 convolution. It comes before the up-sampling, which it commutes with: a quarter of the work.
     """
 
-    def __init__(self, inputs: int, outputs: int, norm: GeneratorNorm, num_classes: int, attention: bool) -> None:
+    def __init__(self, inputs: int, outputs: int, norm: GeneratorNorm, condition_dim: int, attention: bool) -> None:
         super().__init__()
-        self.norm1 = make_norm(norm, inputs, num_classes)
+        self.norm1 = make_norm(norm, inputs, condition_dim)
         self.conv1 = glorot_conv(inputs, outputs, 3, RESIDUAL_GAIN)
-        self.norm2 = make_norm(norm, outputs, num_classes)
+        self.norm2 = make_norm(norm, outputs, condition_dim)
         self.conv2 = glorot_conv(outputs, outputs, 3, RESIDUAL_GAIN)
         self.skip = glorot_conv(inputs, outputs, 1)
         self.attention = SelfAttention(outputs) if attention else nn.Identity()
@@ -124,13 +124,13 @@ class DownBlock(nn.Module):
 class ResNetGenerator(nn.Module):
     """Residual generator of SNGAN (Miyato et al. 2018, arXiv:1802.05957, tables 4 to 6).
 
-    Latent (N, latent_dim + num_classes) -> images (N, C, H, W): a linear layer to the smallest map, one up-sampling
+    Latent (N, latent_dim + condition_dim) -> images (N, C, H, W): a linear layer to the smallest map, one up-sampling
     residual block for each doubling, norm, ReLU, a 3x3 convolution, tanh.
 
     Args:
         image_shape: channels, height, width.
         latent_dim: size of z.
-        num_classes: size of the one-hot label behind z; 0 for none.
+        condition_dim: size of the one-hot label behind z; 0 for none.
         width: channels at the image's resolution, doubled at each lower one (the paper: 64 for 48 pixels).
         norm: of the blocks. `conditional` is batch norm with gains and biases of each class's own: the label then
             speaks through them alone, and the first linear layer reads z without it. The norm before the output
@@ -142,22 +142,22 @@ class ResNetGenerator(nn.Module):
         self,
         image_shape: ImageShape,
         latent_dim: PositiveInt,
-        num_classes: NonNegativeInt,
-        width: PositiveInt = 64,
-        norm: GeneratorNorm = "batch",
-        attention: bool = False,
+        condition_dim: NonNegativeInt,
+        width: PositiveInt,
+        norm: GeneratorNorm,
+        attention: bool,
     ) -> None:
         super().__init__()
-        check_norm(norm, num_classes)
-        label_size = num_classes if norm == "conditional" else 0
-        self.split = [latent_dim + num_classes - label_size, label_size]
+        check_norm(norm, condition_dim)
+        self.conditional_norms = norm == "conditional"
         sizes, channels = resolutions(image_shape[1])[::-1], widths(image_shape[1], width)[::-1]
         target = attention_size(image_shape[1]) if attention else None
         self.project = nn.Sequential(
-            glorot_linear(self.split[0], channels[0] * sizes[0] ** 2), UnflattenPixels(channels[0], sizes[0])
+            glorot_linear(latent_dim + (0 if self.conditional_norms else condition_dim), channels[0] * sizes[0] ** 2),
+            UnflattenPixels(channels[0], sizes[0]),
         )
         self.blocks = nn.ModuleList(
-            UpBlock(inputs, outputs, norm, num_classes, attention=size == target)
+            UpBlock(inputs, outputs, norm, condition_dim, attention=size == target)
             for (inputs, outputs), size in zip(pairwise(channels), sizes[1:], strict=True)
         )
         self.output = nn.Sequential(
@@ -167,21 +167,20 @@ class ResNetGenerator(nn.Module):
             nn.Tanh(),
         )
 
-    def forward(self, latent: Tensor) -> Tensor:
-        """Images in [-1, 1] of latent vectors (N, latent_dim + num_classes), the label last."""
-        z, label = latent.split(self.split, 1)
-        maps = self.project(z)
+    def forward(self, z: Tensor, y: Tensor) -> Tensor:
+        """z (N, latent_dim) and one-hot labels y (N, condition_dim) -> images (N, C, H, W) in [-1, 1]."""
+        maps = self.project(z if self.conditional_norms else join(z, y))
         for block in self.blocks:
-            maps = block(maps, label)
+            maps = block(maps, y)
         return self.output(maps)
 
 
-def check_norm(norm: GeneratorNorm, num_classes: int) -> None:
+def check_norm(norm: GeneratorNorm, condition_dim: int) -> None:
     """Refuse norms by class where there are none."""
-    if norm == "conditional" and num_classes == 0:
+    if norm == "conditional" and condition_dim == 0:
         raise UserError(
-            "norm=conditional needs a conditional game, one that tells the generator a class; "
-            "choose such a model (python -m gan_lightning list names them), or type network.generator.norm=batch"
+            "norm=conditional needs a generator that is conditional on the class; type conditioning=labels, channel or "
+            "projection, or network.generator.norm=batch"
         )
 
 
@@ -189,8 +188,8 @@ class ResNetDiscriminator(HeadedDiscriminator):
     """Residual discriminator of SNGAN (Miyato et al. 2018, arXiv:1802.05957, tables 4 to 6).
 
     Images (N, C, H, W) -> logits (N,): one down-sampling residual block for each halving, one more block at the
-    smallest resolution, ReLU, the sum over all pixels, a linear head. The paper normalises its weights spectrally,
-    which is the game's affair, and nothing else.
+    smallest resolution, ReLU, the sum over all pixels, a linear head. The paper normalises its weights spectrally
+    (model.spectral_norm=true) and has no other norm.
 
     Args:
         image_shape: channels, height, width.
@@ -199,9 +198,7 @@ class ResNetDiscriminator(HeadedDiscriminator):
         attention: a self-attention block where maps have 14 or 16 pixels (SAGAN, arXiv:1805.08318).
     """
 
-    def __init__(
-        self, image_shape: ImageShape, width: PositiveInt = 64, norm: Norm = "none", attention: bool = False
-    ) -> None:
+    def __init__(self, image_shape: ImageShape, width: PositiveInt, norm: Norm, attention: bool) -> None:
         super().__init__()
         sizes, channels = resolutions(image_shape[1]), widths(image_shape[1], width)
         target = attention_size(image_shape[1]) if attention else None
@@ -213,9 +210,9 @@ class ResNetDiscriminator(HeadedDiscriminator):
             )
         )
         # The sum makes features as many times larger as there are pixels: the first logits are still of order 1.
-        # Spectral norm, where a game applies it, takes no notice of a weight's scale.
+        # Spectral norm takes no notice of a weight's scale.
         self.head = glorot_linear(channels[-1], 1, gain=1 / sizes[-1] ** 2)
 
-    def features(self, images: Tensor) -> Tensor:
+    def features(self, x: Tensor, y: Tensor) -> Tensor:
         """Images (N, C, H, W) -> (N, F): the last maps after ReLU, summed over their pixels."""
-        return F.relu(self.blocks(images)).sum((2, 3))
+        return F.relu(self.blocks(x)).sum((2, 3))
