@@ -15,7 +15,7 @@ from gan_lightning.floats import at_least_float32
 Policy = Literal["color", "translation", "cutout"]
 
 BACKGROUND = -1.0  # moves in from outside: black, as around a digit or a garment; the zero of the paper's code is gray
-HOLE = 0.0  # middle gray: plainly a hole. After a black one half a digit could pass as a whole one, and G learn it
+HOLE = 0.0  # middle gray: in black, half a digit could pass for a whole one, and G would learn to draw it
 
 
 def uniform(images: Tensor, low: float, high: float) -> Tensor:
@@ -87,18 +87,30 @@ POLICIES: dict[Policy, tuple[Callable[[Tensor], Tensor], ...]] = {
 """What each word does, in the order of the paper's code."""
 
 
-class DiffAugment(nn.Module):
-    """Differentiable augmentation (Zhao et al. 2020, arXiv:2006.10738) of all that D judges, in both players' steps.
+class NoAugment(nn.Module):
+    """The discriminator sees images as they are."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (N, C, H, W), the same."""
+        return images
+
+    def adapt(self, real_logits: Tensor, decision_boundary: float | None, images: int) -> dict[str, Tensor]:
+        """Follow D's logits on real images; nothing to follow, and nothing to log."""
+        return {}
+
+
+class DiffAugment(NoAugment):
+    """Differentiable augmentation (Zhao et al. 2020, arXiv:2006.10738) of all images that D sees, in both steps.
 
     Args:
-        policy: which of color, translation and cutout; they are applied in this order. Color takes images out of
-            [-1, 1].
-        p: probability that a sample is augmented, by all of them or none; 1 in the paper.
+        policy: Which of color, translation and cutout are used; they are applied in this order. Color takes images out
+            of [-1, 1].
+        p: Probability that a sample is augmented, by all of them or none; 1 in the paper.
     """
 
     p: Tensor
 
-    def __init__(self, policy: list[Policy], p: Annotated[float, Field(ge=0, le=1)] = 1.0) -> None:
+    def __init__(self, policy: list[Policy], p: Annotated[float, Field(ge=0, le=1)]) -> None:
         super().__init__()
         self.steps = [step for word, steps in POLICIES.items() if word in policy for step in steps]
         self.register_buffer("p", torch.tensor(float(p)))
@@ -115,28 +127,26 @@ class DiffAugment(nn.Module):
 class AdaptiveAugment(DiffAugment):
     """DiffAugment with the adaptive probability of ADA (Karras et al. 2020, arXiv:2006.06676, section 3.1).
 
-    A discriminator that is sure of nearly all real images has begun to know them by heart: p rises while the mean sign
-    of its logits on them (r_t) is above the target, and falls while it is below, at every step. ADA
-    draws anew for each of its augmentations; here a sample gets all or none.
+    A discriminator that is sure of nearly all real images has begun to overfit: p rises while the mean sign of its
+    logits on them (r_t) is above the target, and falls while it is below, at every step. ADA draws anew for each of its
+    augmentations; here a sample gets all or none.
 
     Args:
-        policy: as in DiffAugment.
-        target: of r_t, which runs from -1 (D takes all real images for fakes) over 0 (it guesses) to 1.
-        images: real images that take p from 0 to 1.
+        policy: Which augmentations are used, as in DiffAugment.
+        target: Target of r_t, which is -1 when D takes all real images for fakes, 0 when it guesses, and 1 when it is
+            always right.
+        images: Number of real images in which p can go from 0 to 1.
     """
 
-    def __init__(
-        self,
-        policy: list[Policy],
-        target: Annotated[float, Field(ge=-1, le=1)] = 0.6,
-        images: PositiveInt = 500_000,
-    ) -> None:
+    def __init__(self, policy: list[Policy], target: Annotated[float, Field(ge=-1, le=1)], images: PositiveInt) -> None:
         super().__init__(policy, p=0.0)
         self.target = target
         self.images = images
 
     @torch.no_grad()
-    def adapt(self, certainty: Tensor, images: int) -> None:
-        """Follow D's logits on so many real images, counted from where it is undecided."""
-        direction = (certainty.sign().mean() - self.target).sign()
+    def adapt(self, real_logits: Tensor, decision_boundary: float | None, images: int) -> dict[str, Tensor]:
+        """Follow D's logits (N,) on so many real images of all processes, counted from its decision boundary."""
+        assert decision_boundary is not None
+        direction = ((real_logits - decision_boundary).sign().mean() - self.target).sign()
         self.p.add_(direction * images / self.images).clamp_(0, 1)
+        return {"augment_p": self.p.clone()}

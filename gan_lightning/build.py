@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from hydra.errors import InstantiationException
-from hydra.utils import get_class, instantiate
+from hydra.utils import instantiate
 from omegaconf import DictConfig
+from torch import nn
 
 from gan_lightning.data import ImageData
 from gan_lightning.errors import UserError
 from gan_lightning.images import ImageShape
-from gan_lightning.models import GAN
+from gan_lightning.models import GAN, Unconditional
 from gan_lightning.models.compatibility import check_batch
 from gan_lightning.training.run_folder import open_run, read_checkpoint
 
@@ -35,43 +36,61 @@ def build_data(cfg: DictConfig) -> ImageData:
     return build(cfg.data)
 
 
+def build_parts(node: Any) -> dict[str, Any]:
+    """The parts of a group of which several can be chosen, by their names, such as penalties."""
+    return {str(name): build(part) for name, part in (node or {}).items() if part}
+
+
+def build_networks(
+    cfg: DictConfig, image_shape: ImageShape, conditioning: Unconditional
+) -> tuple[nn.Module, nn.Module]:
+    """Generator and discriminator, shaped for the images, for what they are conditional on and for packs."""
+    channels, height, width = image_shape
+    generator = build(
+        cfg.network.generator,
+        image_shape=image_shape,
+        latent_dim=cfg.model.latent_dim,
+        condition_dim=conditioning.condition_dim,
+    )
+    seen = (channels * cfg.model.pack + conditioning.extra_channels, height, width)
+    return generator, build(cfg.network.discriminator, image_shape=seen)
+
+
 def build_module(cfg: DictConfig, image_shape: ImageShape, num_classes: int) -> GAN:
-    """The game, its networks shaped for the images; optimizers are tried here, before any data is loaded.
+    """The model, its networks shaped for the images; optimizers are tried here, before any data is loaded.
 
     Args:
-        cfg: a composed configuration.
-        image_shape: channels, height, width of the images.
-        num_classes: of the data set; a game without labels does not care.
+        cfg: Composed configuration.
+        image_shape: Channels, height and width of the images.
+        num_classes: Number of classes of the data set; 0 or 1 where there are none.
     """
-    game: type[GAN] = get_class(cfg.model._target_)
-    code_size = game.width_of_code(cfg.model, num_classes)
-    channels, height, width = image_shape
-    judged = (channels * cfg.model.pack + game.label_planes, height, width)
+    conditioning = build(cfg.conditioning, num_classes=num_classes)
+    generator, discriminator = build_networks(cfg, image_shape, conditioning)
     module: GAN = build(
         cfg.model,
-        generator=build(
-            cfg.network.generator, image_shape=image_shape, latent_dim=cfg.model.latent_dim, num_classes=code_size
-        ),
-        discriminator=build(cfg.network.discriminator, image_shape=judged),
-        loss=build(cfg.loss),
-        penalties=[build(node) for node in cfg.penalty.values() if node],
-        augment=build(cfg.augment),
+        generator=generator,
+        discriminator=discriminator,
         image_shape=image_shape,
-        code_size=code_size,
+        loss=build(cfg.loss),
+        penalties=list(build_parts(cfg.penalty).values()),
+        augment=build(cfg.augment),
+        conditioning=conditioning,
+        auxiliary=build_parts(cfg.auxiliary),
+        updates=build(cfg.updates),
+        annealing=list(build_parts(cfg.annealing).values()),
+        optimizers=build(cfg.optimizer),
     )
     processes = cfg.trainer.devices if isinstance(cfg.trainer.devices, int) else 1
-    check_batch(module.discriminator, module.packed, cfg.data.batch_size, max(1, processes))
+    check_batch(module.discriminator, cfg.model.pack, cfg.data.batch_size, max(1, processes))
     try:
         module.configure_optimizers()
     except (TypeError, ValueError) as error:
-        raise UserError(
-            f"model.generator_optimizer, model.discriminator_optimizer or model.scheduler: {error}"
-        ) from error
+        raise UserError(f"optimizer.generator, optimizer.discriminator or optimizer.scheduler: {error}") from error
     return module
 
 
 def load_module(run: str) -> tuple[GAN, Path]:
-    """The trained game of a run folder or checkpoint file, on the CPU, and that file; no data is needed."""
+    """The trained model of a run folder or checkpoint file, on the CPU, and that file; no data is needed."""
     folder, checkpoint = open_run(run)
     content = read_checkpoint(checkpoint)
     module = build_module(folder.config(), content["image_shape"], content["num_classes"])

@@ -2,7 +2,7 @@
 
 Each has `discriminator(*, real, fake)` and `generator(*, real, fake)`: logits (N,) in, a scalar to minimise out. Only
 a `relativistic` loss compares the two sides in the generator's step; the others ignore `real` there, and get None.
-`score(logits)` is what the progress bar shows as D(x): a probability where the loss defines one, else the logit.
+`realness(logits)` is what the progress bar shows as D(x): a probability where the loss defines one, else the logit.
 """
 
 import math
@@ -14,16 +14,16 @@ from torch import Tensor, nn
 
 
 class Loss:
-    """What a game asks of a loss."""
+    """Interface of an adversarial loss; subclasses give both networks' losses."""
 
     relativistic: bool = False
     """Whether the generator's loss needs the real logits, too."""
 
     energies: bool = False
-    """Whether logits must be minus energies, 0 at most."""
+    """Whether logits must be minus energies, which are never above 0."""
 
-    undecided: float | None = None
-    """The logit of an image that D cannot place; None where a logit says nothing by itself."""
+    decision_boundary: float | None = None
+    """Logit at which D takes an image for real as much as for fake; None where a single logit says nothing."""
 
     def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
         """What D minimises."""
@@ -33,23 +33,23 @@ class Loss:
         """What G minimises."""
         raise NotImplementedError
 
-    def score(self, logits: Tensor) -> Tensor:
-        """What to show of D's logits, one number each: a probability where the loss defines one, else themselves."""
+    def realness(self, logits: Tensor) -> Tensor:
+        """What is logged as D(x) and D(G(z)), (N,): a probability where the loss defines one, else the logits."""
         return logits
 
-    def measures(self) -> dict[str, Tensor]:
-        """Other numbers worth showing, as they stand after D's step."""
+    def extra_metrics(self) -> dict[str, Tensor]:
+        """Further numbers to log, as they are after the discriminator's step."""
         return {}
 
 
 class Minimax(Loss):
-    """The value function of GAN (Goodfellow et al. 2014, arXiv:1406.2661, equation 1), played as written.
+    """The value function of GAN (Goodfellow et al. 2014, arXiv:1406.2661, equation 1) as it is written.
 
-    D minimises -E[log D(x)] - E[log(1 - D(G(z)))]; G minimises E[log(1 - D(G(z)))], which saturates when
-    D wins.
+    D minimises -E[log D(x)] - E[log(1 - D(G(z)))]; G minimises E[log(1 - D(G(z)))], whose gradients
+    vanish when D tells fakes apart with confidence.
     """
 
-    undecided = 0.0
+    decision_boundary = 0.0
 
     def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
         """-log sigmoid(real) = softplus(-real); -log(1 - sigmoid(fake)) = softplus(fake)."""
@@ -59,7 +59,7 @@ class Minimax(Loss):
         """log(1 - sigmoid(fake)) = -softplus(fake)."""
         return -F.softplus(fake).mean()
 
-    def score(self, logits: Tensor) -> Tensor:
+    def realness(self, logits: Tensor) -> Tensor:
         """D's probability that the images are real."""
         return torch.sigmoid(logits)
 
@@ -79,9 +79,9 @@ class LeastSquares(Loss):
     (0, 1, 1) is equation 9 and (-1, 1, 0), which minimises the Pearson chi-squared divergence, equation 8.
     """
 
-    def __init__(self, a: float = 0.0, b: float = 1.0, c: float = 1.0) -> None:
+    def __init__(self, a: float, b: float, c: float) -> None:
         self.a, self.b, self.c = a, b, c
-        self.undecided = (a + b) / 2
+        self.decision_boundary = (a + b) / 2
 
     def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
         """1/2 E[(real - b)^2] + 1/2 E[(fake - a)^2]."""
@@ -110,11 +110,11 @@ class Wasserstein(Loss):
 class Hinge(Loss):
     """The hinge loss (Lim & Ye 2017, arXiv:1705.02894), as SN-GAN has it (Miyato et al. 2018, arXiv:1802.05957).
 
-    D minimises E[max(0, 1 - D(x))] + E[max(0, 1 + D(G(z)))]: images beyond the margin teach it nothing more.
-    G minimises -E[D(G(z))], without a margin, so that it always learns.
+    D minimises E[max(0, 1 - D(x))] + E[max(0, 1 + D(G(z)))]: images beyond the margin have no gradient.
+    G minimises -E[D(G(z))], without a margin, so that it always has a gradient.
     """
 
-    undecided = 0.0
+    decision_boundary = 0.0
 
     def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
         """E[max(0, 1 - real)] + E[max(0, 1 + fake)]."""
@@ -126,7 +126,7 @@ class Hinge(Loss):
 
 
 class RelativisticPairing(Loss):
-    """Relativistic GAN (Jolicoeur-Martineau 2019, arXiv:1807.00734, RSGAN), which R3GAN plays (arXiv:2501.05441).
+    """Relativistic GAN (Jolicoeur-Martineau 2019, arXiv:1807.00734, RSGAN), which R3GAN uses (arXiv:2501.05441).
 
     D learns that each real image is more real than the fake beside it, and minimises E[softplus(-(D(x) - D(G(z))))];
     G minimises the mirror image, E[softplus(-(D(G(z)) - D(x)))]. Both batches have the same size.
@@ -164,13 +164,13 @@ class FDivergence(Loss):
     D_f(P||Q) = E_Q[f(p / q)], reached at T = f'(p / q). A subclass gives g_f and f* (tables 2 and 6).
 
     Args:
-        saturating: G minimises -E[f*(T(G(z)))], the divergence itself; otherwise -E[T(G(z))], which gives it larger
-            gradients while D wins (section 3.2).
+        saturating: Whether G minimises -E[f*(T(G(z)))], the divergence itself; otherwise -E[T(G(z))], which gives it
+            larger gradients while D tells fakes apart easily (section 3.2).
     """
 
-    undecided = 0.0
+    decision_boundary = 0.0
 
-    def __init__(self, saturating: bool = False) -> None:
+    def __init__(self, saturating: bool) -> None:
         self.saturating = saturating
 
     def activation(self, logits: Tensor) -> Tensor:
@@ -193,7 +193,7 @@ class FDivergence(Loss):
 class KL(FDivergence):
     """f-GAN of the Kullback-Leibler divergence E_P[log(p / q)]: f(u) = u log u, g_f(v) = v, f*(t) = exp(t - 1)."""
 
-    undecided = 1.0
+    decision_boundary = 1.0
 
     def activation(self, logits: Tensor) -> Tensor:
         """T is the logit."""
@@ -203,7 +203,7 @@ class KL(FDivergence):
         """exp(v - 1)."""
         return torch.exp(logits - 1)
 
-    def score(self, logits: Tensor) -> Tensor:
+    def realness(self, logits: Tensor) -> Tensor:
         """The probability of real images, p / (p + q): the best logit is 1 + log(p / q)."""
         return torch.sigmoid(logits - 1)
 
@@ -219,7 +219,7 @@ class ReverseKL(FDivergence):
         """-1 - log(exp(-v)) = v - 1."""
         return logits - 1
 
-    def score(self, logits: Tensor) -> Tensor:
+    def realness(self, logits: Tensor) -> Tensor:
         """The probability of real images, p / (p + q): the best logit is log(p / q)."""
         return torch.sigmoid(logits)
 
@@ -251,7 +251,7 @@ class JensenShannon(FDivergence):
         """-log(2 - 2 sigmoid(v)) = softplus(v) - log 2."""
         return F.softplus(logits) - math.log(2)
 
-    def score(self, logits: Tensor) -> Tensor:
+    def realness(self, logits: Tensor) -> Tensor:
         """The probability of real images, p / (p + q): the best logit is log(p / q)."""
         return torch.sigmoid(logits)
 
@@ -262,12 +262,12 @@ class EnergyMargin(Loss):
     D minimises E[energy(x)] + E[max(0, margin - energy(G(z)))]; G minimises E[energy(G(z))].
 
     Args:
-        margin: energy beyond which D leaves fakes alone; 1 suits energies that are mean squared errors.
+        margin: Energy beyond which fakes have no gradient for D; 1 suits energies that are mean squared errors.
     """
 
     energies = True
 
-    def __init__(self, margin: NonNegativeFloat = 1.0) -> None:
+    def __init__(self, margin: NonNegativeFloat) -> None:
         self.margin = margin
 
     def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
@@ -283,17 +283,17 @@ class BEGAN(nn.Module, Loss):
     """BEGAN (Berthelot et al. 2017, arXiv:1703.10717, section 3.4), on logits that are minus an energy.
 
     D minimises E[energy(x)] - k E[energy(G(z))], G minimises E[energy(G(z))]; after each of D's steps
-    k <- clip(k + rate * (gamma E[energy(x)] - E[energy(G(z))]), 0, 1). `measures` shows k and the convergence measure
-    E[energy(x)] + |gamma E[energy(x)] - E[energy(G(z))]|, which falls as the game goes well.
+    k <- clip(k + rate * (gamma E[energy(x)] - E[energy(G(z))]), 0, 1). `extra_metrics` gives k and the convergence
+    measure E[energy(x)] + |gamma E[energy(x)] - E[energy(G(z))]|, which falls as training converges.
 
     Args:
-        gamma: energy of fakes over that of real images that is aimed at; lower means less variety.
-        rate: lambda_k.
+        gamma: Target for the energy of fakes divided by that of real images; lower means less variety.
+        rate: Step size lambda_k of k.
     """
 
     energies = True
 
-    def __init__(self, gamma: NonNegativeFloat = 0.5, rate: NonNegativeFloat = 0.001) -> None:
+    def __init__(self, gamma: NonNegativeFloat, rate: NonNegativeFloat) -> None:
         super().__init__()
         self.gamma = gamma
         self.rate = rate
@@ -314,6 +314,6 @@ class BEGAN(nn.Module, Loss):
         """-fake."""
         return -fake.mean()
 
-    def measures(self) -> dict[str, Tensor]:
+    def extra_metrics(self) -> dict[str, Tensor]:
         """k, and the convergence measure."""
         return {} if self.convergence is None else {"balance": self.balance.clone(), "convergence": self.convergence}

@@ -48,13 +48,13 @@ def interpolate(real: Tensor, fake: Tensor) -> Tensor:
 
 
 class Penalty(nn.Module):
-    """What a game asks of a penalty; what it remembers is in buffers, and so in the checkpoint."""
+    """Interface of a penalty; its state is in buffers, and so in the checkpoint."""
 
     takes_gradients: bool = True
     """Whether it differentiates the critic by its images: then samples must not be mixed (no batch norm)."""
 
     def forward(self, critic: Critic, real: Tensor, fake: Tensor, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        """What D minimises besides its loss."""
+        """The penalty, a scalar, from samples (N, C, H, W) and their logits (N,)."""
         raise NotImplementedError
 
 
@@ -62,9 +62,12 @@ class WGANGP(Penalty):
     """Gradient penalty of WGAN-GP (Gulrajani et al. 2017, arXiv:1704.00028, equation 3).
 
     weight * E[(||grad D(x_hat)||_2 - 1)^2] at x_hat on the segments between real and fake images.
+
+    Args:
+        weight: Factor of the penalty; the paper's lambda.
     """
 
-    def __init__(self, weight: NonNegativeFloat = 10.0) -> None:
+    def __init__(self, weight: NonNegativeFloat) -> None:
         super().__init__()
         self.weight = weight
 
@@ -72,23 +75,23 @@ class WGANGP(Penalty):
         """Where the gradients are taken: between real and fake images."""
         return interpolate(real, at_least_float32(fake))
 
-    def price(self, norms: Tensor) -> Tensor:
-        """What each norm costs: any other than 1 does."""
+    def cost(self, norms: Tensor) -> Tensor:
+        """Cost of each norm: its squared distance from 1."""
         return (norms - 1).square()
 
     def forward(self, critic: Critic, real: Tensor, fake: Tensor, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        """weight * E[price(||grad D||_2)]."""
-        return self.weight * self.price(gradient_norms(critic, self.points(real, fake))).mean()
+        """weight * E[cost(||grad D||_2)]."""
+        return self.weight * self.cost(gradient_norms(critic, self.points(real, fake))).mean()
 
 
 class WGANLP(WGANGP):
-    """Lipschitz penalty of WGAN-LP (Petzka et al. 2018, arXiv:1709.08894): only norms above 1 cost anything.
+    """Lipschitz penalty of WGAN-LP (Petzka et al. 2018, arXiv:1709.08894): only norms above 1 are penalised.
 
     weight * E[max(0, ||grad D(x_hat)||_2 - 1)^2] at the points of WGAN-GP; a Lipschitz critic may be flatter than 1.
     """
 
-    def price(self, norms: Tensor) -> Tensor:
-        """What each norm costs."""
+    def cost(self, norms: Tensor) -> Tensor:
+        """Cost of each norm: its squared excess over 1."""
         return F.relu(norms - 1).square()
 
 
@@ -109,9 +112,12 @@ class R1(Penalty):
     """R1 (Mescheder et al. 2018, arXiv:1801.04406, equation 9): gamma / 2 E[||grad D(x)||^2] at real images.
 
     Summed over pixels, averaged over samples. The authors' code has no half: its 10 is gamma = 20.
+
+    Args:
+        gamma: Factor of half the mean squared gradient norm.
     """
 
-    def __init__(self, gamma: NonNegativeFloat = 10.0) -> None:
+    def __init__(self, gamma: NonNegativeFloat) -> None:
         super().__init__()
         self.gamma = gamma
 
@@ -132,9 +138,13 @@ class WGANDiv(Penalty):
     """Wasserstein divergence (Wu et al. 2018, arXiv:1712.01026): k E[||grad D(x_hat)||^p] between real and fake.
 
     With `loss=wasserstein` the critic then needs no Lipschitz constraint: it estimates a divergence of its own.
+
+    Args:
+        k: Factor of the mean power of gradient norms.
+        p: Power of the gradient norms.
     """
 
-    def __init__(self, k: NonNegativeFloat = 2.0, p: Annotated[float, Field(ge=2)] = 6.0) -> None:
+    def __init__(self, k: NonNegativeFloat, p: Annotated[float, Field(ge=2)]) -> None:
         super().__init__()
         self.k, self.p = k, p
 
@@ -146,10 +156,15 @@ class WGANDiv(Penalty):
 class LeCam(Penalty):
     """LeCam regularisation (Tseng et al. 2021, arXiv:2104.03310) against overfitting on little data.
 
-    weight * (E[max(0, D(x) - a_fake)^2] + E[max(0, a_real - D(G(z)))^2]): D may not call an image much more real than
-    fakes have been of late, nor much more fake than real ones. The anchors a are moving averages of D's mean logits,
-    with the current batch in them. As in the authors' code nothing is added in the first `start` steps of D and the
-    one after them, and until then the anchors are the last batch's means.
+    weight * (E[max(0, D(x) - a_fake)^2] + E[max(0, a_real - D(G(z)))^2]): the logit of a real image should not be far
+    above those of recent fakes, nor that of a fake far below those of recent real images. The anchors a are moving
+    averages of D's mean logits, with the current batch in them. As in the authors' code the penalty is 0 in the first
+    `start` steps of D and the one after them, and until then the anchors are the last batch's means.
+
+    Args:
+        weight: Factor of the penalty; the paper's lambda.
+        decay: Weight of the old anchor in each update.
+        start: Number of discriminator steps before the penalty begins.
     """
 
     takes_gradients = False
@@ -159,9 +174,9 @@ class LeCam(Penalty):
 
     def __init__(
         self,
-        weight: NonNegativeFloat = 0.3,
-        decay: Annotated[float, Field(ge=0, lt=1)] = 0.99,
-        start: NonNegativeInt = 1000,
+        weight: NonNegativeFloat,
+        decay: Annotated[float, Field(ge=0, lt=1)],
+        start: NonNegativeInt,
     ) -> None:
         super().__init__()
         self.weight, self.decay, self.start = weight, decay, start

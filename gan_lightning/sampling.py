@@ -68,6 +68,10 @@ class Sampler:
         parts = zip(z.split(SAMPLE_BATCH_SIZE), y.split(SAMPLE_BATCH_SIZE), strict=True)
         return torch.cat([to_finite_uint8(self.generate(Inputs(*part))) for part in parts])
 
+    def labels(self, count: int) -> Tensor | None:
+        """Classes of `count` images that are drawn without `labels`; None where there are no classes."""
+        return self.conditioning.labels(count)
+
     def inputs(self, count: int, seed: int, labels: Tensor | None = None) -> Inputs:
         """Inputs of `count` images, the same for the same seed and labels, on the generator's device."""
         random = torch.Generator().manual_seed(seed)

@@ -98,7 +98,7 @@ class Evaluation(Callback):
     def evaluate(self, trainer: Trainer, module: GAN) -> tuple[Scores, bool]:
         """Score, record, and say whether no evaluation before was better."""
         assert self.scorer is not None
-        measured = self.scorer.measure(module.draw(self.scorer.n, self.seed))
+        measured = self.scorer.measure(module.sampler().sample(self.scorer.n, self.seed))
         self.record(trainer, module, self.scorer, measured)
         value, higher = measured.scores[self.score], SCORES[self.score].higher_is_better
         is_best = self.best is None or (value > self.best if higher else value < self.best)

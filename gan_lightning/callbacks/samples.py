@@ -10,7 +10,7 @@ from gan_lightning.data import ImageData
 from gan_lightning.images import grid, save_gif, save_png, to_uint8
 from gan_lightning.loggers import GuardedWandbLogger, log_picture
 from gan_lightning.models import GAN
-from gan_lightning.models.infogan import TRAVERSED
+from gan_lightning.models.conditioning import STEPS
 from gan_lightning.training.run_folder import RunFolder
 
 
@@ -44,11 +44,11 @@ class SampleGrids(Callback):
 
     @rank_zero_only
     def on_train_start(self, trainer: Trainer, module: GAN) -> None:  # type: ignore[override]
-        """Draw the noise, and real images to compare with; a resumed run keeps the grids it still stands for."""
+        """Draw latent vectors, and real images to compare with; a resumed run keeps the grids of steps it had saved."""
         self.folder = RunFolder(Path(trainer.default_root_dir))
-        self.columns = module.columns()
+        self.columns = module.conditioning.columns
         columns = self.columns or 1
-        self.inputs = module.inputs(math.ceil(self.images / columns) * columns, self.seed)
+        self.inputs = module.sampler().inputs(math.ceil(self.images / columns) * columns, self.seed)
         data: ImageData = trainer.datamodule  # type: ignore[attr-defined]
         save_png(grid(data.training.images[: self.images]), self.folder.samples / "real.png")
         for stale in self.folder.grids():
@@ -68,8 +68,9 @@ class SampleGrids(Callback):
         """Draw the last grid and join all of them."""
         self.draw(trainer, module)
         save_gif(self.folder.grids(), self.folder.timelapse)
-        for name, images in module.traversals(self.seed).items():
-            save_png(grid(to_uint8(module.sample(images)), TRAVERSED), self.folder.samples / f"{name}.png")
+        sampler = module.sampler()
+        for name, inputs in sampler.traversals(self.seed).items():
+            save_png(grid(to_uint8(sampler.generate(inputs)), STEPS), self.folder.samples / f"{name}.png")
         for logger in trainer.loggers:
             if isinstance(logger, GuardedWandbLogger):
                 logger.log_film("timelapse", self.folder.timelapse)
@@ -86,7 +87,7 @@ class SampleGrids(Callback):
 
     def draw(self, trainer: Trainer, module: GAN) -> None:
         """One grid of the averaged generator."""
-        picture = grid(to_uint8(module.sample(self.inputs)), self.columns)
+        picture = grid(to_uint8(module.sampler().generate(self.inputs)), self.columns)
         save_png(picture, self.folder.samples / f"step-{module.generator_steps:07d}.png")
         for logger in trainer.loggers:
             log_picture(logger, "samples", picture, module.generator_steps)

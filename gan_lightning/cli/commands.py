@@ -152,7 +152,7 @@ def sample(words: list[str]) -> None:
     """`sample run=FOLDER n=64 seed=0 weights=ema|raw labels=3 out=grid.png|samples.npz|FOLDER`."""
     from pydantic import NonNegativeInt, PositiveInt
 
-    from gan_lightning.models.gan import Weights
+    from gan_lightning.models.module import Weights
 
     allowed = {
         "run": str,
@@ -171,26 +171,27 @@ def sample(words: list[str]) -> None:
     from gan_lightning.build import load_module
 
     module, checkpoint = load_module(given["run"])
-    labels = labels_to_draw(module, given)
-    images = module.draw(given["n"], given["seed"], given["weights"], labels)
+    sampler = module.sampler(given["weights"])
+    labels = labels_to_draw(sampler, given)
+    images = sampler.sample(given["n"], given["seed"], labels)
     out.parent.mkdir(parents=True, exist_ok=True)
     WRITERS[out.suffix](images, labels, out)
     weights = given["weights"] if given["weights"] in module.kept_weights else "raw"
     print(f"{given['n']} samples of {checkpoint} ({weights} weights, seed {given['seed']}) in {out}")
 
 
-def labels_to_draw(module: Any, given: dict[str, Any]) -> Any:
-    """The class of each sample: those of `labels=` in turn, else every class in turn; None where G is told none."""
+def labels_to_draw(sampler: Any, given: dict[str, Any]) -> Any:
+    """The class of each sample: those of `labels=` in turn, else all in turn; None where there are no classes."""
     import torch
 
-    every = module.labels(given["n"])
+    every = sampler.labels(given["n"])
     if "labels" not in given:
         return every
     wished = given["labels"] if isinstance(given["labels"], list) else [given["labels"]]
     if every is None:
-        raise UserError(f"labels={given['labels']}: this generator is told no classes; leave labels= out")
-    if not wished or max(wished) >= module.code_size:
-        last = module.code_size - 1
+        raise UserError(f"labels={given['labels']}: this generator is not class-conditional; leave labels= out")
+    if not wished or max(wished) >= sampler.conditioning.num_classes:
+        last = sampler.conditioning.num_classes - 1
         raise UserError(f"labels={given['labels']} is not allowed: classes are 0 to {last}; type labels={last}")
     return torch.tensor(wished)[torch.arange(given["n"]) % len(wished)]
 

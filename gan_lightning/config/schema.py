@@ -28,7 +28,25 @@ ROOT: dict[str, Any] = {
     "max_images": PositiveInt | None,
     "max_generator_steps": PositiveInt | None,
     "default_generator_steps": PositiveInt,
-    **dict.fromkeys(("trainer", "model", "data", "network", "loss", "penalty", "augment", "logger", "callbacks"), dict),
+    **dict.fromkeys(
+        (
+            "trainer",
+            "model",
+            "data",
+            "network",
+            "loss",
+            "penalty",
+            "augment",
+            "conditioning",
+            "auxiliary",
+            "updates",
+            "optimizer",
+            "annealing",
+            "logger",
+            "callbacks",
+        ),
+        dict,
+    ),
 }
 """Every top-level key and its type."""
 
@@ -92,11 +110,17 @@ def check(cfg: DictConfig) -> None:
         convert(cfg, key, value, ROOT[key])
     for key in ROOT:
         check_node(cfg, key, plain.get(key))
-    for name, node in plain.get("penalty", {}).items():
+    for group in ("penalty", "auxiliary", "annealing"):
+        check_chosen(group, plain.get(group, {}))
+
+
+def check_chosen(group: str, parts: dict[str, Any]) -> None:
+    """Refuse numbers of a part that is not chosen, in a group of which several can be."""
+    for name, node in parts.items():
         if node and "_target_" not in node:
             raise UserError(
-                f"penalty.{name} has numbers, which a file of the model or experiment sets, but penalty={name} is not "
-                f"chosen: leave penalty= out, or type ~penalty.{name}, too"
+                f"{group}.{name} has numbers, which a file of the model or experiment sets, but {group}={name} is not "
+                f"chosen: leave {group}= out, or type ~{group}.{name}, too"
             )
 
 
@@ -157,9 +181,12 @@ def locate(path: str, target: str) -> Any:
     """The class or function that a dotted name names."""
 
     try:
-        return pkgutil.resolve_name(target)
+        located = pkgutil.resolve_name(target)
     except (ValueError, ImportError, AttributeError) as error:
         raise UserError(f"{path}={target} names nothing that can be imported: {error}") from error
+    if not callable(located):
+        raise UserError(f"{path}={target} is neither a class nor a function; type the name of one")
+    return located
 
 
 def type_hints(target: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from gan_lightning.evaluation.samples import subset
 from gan_lightning.evaluation.score_table import describe_protocol, format_table
 from gan_lightning.evaluation.scorer import Scorer
 from gan_lightning.models import GAN
-from gan_lightning.models.gan import Weights
+from gan_lightning.models.module import Weights
 from gan_lightning.training.run_folder import RunFolder
 
 
@@ -41,7 +41,8 @@ def generator_sources(module: GAN, seed: int) -> list[Source]:
     """
 
     def source(name: Weights) -> Source:
-        return Source(name, lambda count: (module.draw(count, seed, name), module.labels(count)))
+        sampler = module.sampler(name)
+        return Source(name, lambda count: (sampler.sample(count, seed), sampler.labels(count)))
 
     return [source(name) for name in module.kept_weights]
 

@@ -1,10 +1,25 @@
-"""The games: `GAN` is Algorithm 1; one file for each kind of game that differs from it."""
+"""Adversarial training: `GAN` is Algorithm 1; a variant is a choice of the parts that `assemble` puts together."""
 
-from gan_lightning.models.conditional import ACGAN, ConditionalGAN, ProjectionGAN
-from gan_lightning.models.energy import EBGAN
+from gan_lightning.models.annealing import BurnIn, LinearDecay
+from gan_lightning.models.assembly import assemble
+from gan_lightning.models.auxiliary import Classification, MutualInformation, PullingAway
+from gan_lightning.models.conditioning import ClassLabels, LatentCodes, Unconditional
 from gan_lightning.models.gan import GAN
-from gan_lightning.models.infogan import InfoGAN
-from gan_lightning.models.r3gan import R3GAN
-from gan_lightning.models.wgan import WGAN
+from gan_lightning.models.module import Optimizers
+from gan_lightning.models.updates import Alternating, WGANWarmup
 
-__all__ = ["ACGAN", "EBGAN", "GAN", "R3GAN", "WGAN", "ConditionalGAN", "InfoGAN", "ProjectionGAN"]
+__all__ = [
+    "GAN",
+    "Alternating",
+    "BurnIn",
+    "ClassLabels",
+    "Classification",
+    "LatentCodes",
+    "LinearDecay",
+    "MutualInformation",
+    "Optimizers",
+    "PullingAway",
+    "Unconditional",
+    "WGANWarmup",
+    "assemble",
+]

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from gan_lightning.errors import UserError
 from gan_lightning.models.conditioning import ClassLabels, LatentCodes, Unconditional
 from gan_lightning.models.discriminate import Sample
-from gan_lightning.networks.layers import DiscriminatorOutput
 from gan_lightning.networks.heads import AuxiliaryHead, has_codes
+from gan_lightning.networks.layers import DiscriminatorOutput
 
 HIDDEN = 128  # units of the layer of Q's own
 

@@ -35,6 +35,9 @@ class Unconditional:
     columns: int | None = None
     """Columns of a grid in which each shows one class or category; None for a square grid."""
 
+    num_classes = 0
+    """Number of classes that images can be drawn of."""
+
     def __init__(self, num_classes: NonNegativeInt) -> None:
         self.condition_dim = 0
 

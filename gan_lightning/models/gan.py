@@ -3,8 +3,8 @@ from torch import Tensor
 
 from gan_lightning.data import Batch
 from gan_lightning.images import to_float
-from gan_lightning.models.module import DISCRIMINATOR, GENERATOR, GANModule
 from gan_lightning.models.discriminate import Sample, frozen
+from gan_lightning.models.module import DISCRIMINATOR, GENERATOR, GANModule
 from gan_lightning.networks.layers import DiscriminatorOutput
 
 
@@ -45,7 +45,8 @@ class GAN(GANModule):
         on_real, on_fake = self.discriminate.both(real, fake)
         loss = self.loss.discriminator(real=on_real.logits, fake=on_fake.logits)
         metrics = {"loss_d": loss.detach()} | self.realness(on_real, on_fake)
-        metrics |= self.augment.adapt(on_real.logits.detach(), len(real.x) * self.trainer.world_size)
+        images = len(real.x) * self.trainer.world_size
+        metrics |= self.augment.adapt(on_real.logits.detach(), self.loss.decision_boundary, images)
         terms = {name: term.discriminator(real, fake, on_real, on_fake) for name, term in self.auxiliary.items()}
         terms = {f"{name}_d": term for name, term in terms.items() if term is not None}
         if self.penalties:

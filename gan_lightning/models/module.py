@@ -46,8 +46,9 @@ class Optimizers(NamedTuple):
 class GANModule(LightningModule):
     """The parts of a GAN, and what Lightning asks of a module: optimizers, counters, checkpoints, compilation.
 
-    `GAN` is the algorithm. Images are float (N, C, H, W) in [-1, 1], logits (N,). Lightning's `global_step` counts the steps of both
-    optimizers, so the module keeps its own `generator_steps` and `images_seen` (real images, all processes).
+    `GAN` is the algorithm. Images are float (N, C, H, W) in [-1, 1], logits (N,). Lightning's `global_step` counts the
+    steps of both optimizers, so the module keeps its own `generator_steps` and `images_seen` (real images, all
+    processes).
 
     Args:
         generator: Network (z, y) -> images.
@@ -170,6 +171,14 @@ class GANModule(LightningModule):
             with torch.no_grad():
                 for parameter in self.discriminator.parameters():
                     parameter.clamp_(-self.weight_clip, self.weight_clip)
+
+    # Validation
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Nothing batch by batch: scores are of whole sets of samples, which `Evaluation` draws when the loop ends."""
+
+    def on_validation_model_zero_grad(self) -> None:
+        """Keep the gradients, whose norms `TrainingMetrics` reads; each step clears its own before it begins."""
 
     # After training
 

@@ -9,7 +9,20 @@ from torch import Tensor, nn
 from gan_lightning.errors import UserError
 from gan_lightning.images import ImageShape
 from gan_lightning.networks.attention import SelfAttention
-from gan_lightning.networks.layers import (FlattenPixels, HeadedDiscriminator, Norm, UnflattenPixels, VectorNorm, glorot_he_init, he_init, hidden_layers, join, norm_2d, normal_all_init, normal_init)
+from gan_lightning.networks.layers import (
+    FlattenPixels,
+    HeadedDiscriminator,
+    Norm,
+    UnflattenPixels,
+    VectorNorm,
+    glorot_he_init,
+    he_init,
+    hidden_layers,
+    join,
+    norm_2d,
+    normal_all_init,
+    normal_init,
+)
 from gan_lightning.networks.mlp import OUTPUTS, Output
 
 Init = Literal["auto", "normal", "normal_all", "he", "glorot_he"]
@@ -121,7 +134,7 @@ class DCGANGenerator(nn.Module):
         image_shape: ImageShape,
         latent_dim: PositiveInt,
         condition_dim: NonNegativeInt,
-        hidden: Sequence[PositiveInt]),
+        hidden: Sequence[PositiveInt],
         width: PositiveInt,
         norm: Norm,
         bias: bool,
@@ -175,7 +188,7 @@ class DCGANDiscriminator(HeadedDiscriminator):
     def __init__(
         self,
         image_shape: ImageShape,
-        hidden: Sequence[PositiveInt]),
+        hidden: Sequence[PositiveInt],
         width: PositiveInt,
         norm: Norm,
         bias: bool,

@@ -120,7 +120,7 @@ def residual_stage(
 class R3GANGenerator(nn.Module):
     """Generator of R3GAN (Huang et al. 2024, arXiv:2501.05441, section 3), in a small form.
 
-    Latent (N, latent_dim + condition_dim) -> images (N, C, H, W): a linear layer to the smallest map; at each resolution
+    z and y -> images (N, C, H, W): a linear layer to the smallest map; at each resolution
     residual blocks without norms; between two a 1x1 convolution and bilinear up-sampling; a 1x1 convolution to the
     image. The paper modulates a learned 4x4 basis by z; here the linear layer draws the smallest map itself. The paper
     leaves the output as it is; images here are in [-1, 1], so there is a tanh (a clamp would stop gradients).
