@@ -15,7 +15,7 @@ from gan_lightning.build import build, build_data, build_module
 from gan_lightning.config.schema import check, compose
 from gan_lightning.images import ImageShape
 from gan_lightning.models import GAN
-from gan_lightning.models.gan import Sample
+from gan_lightning.models.discriminate import Sample
 from gan_lightning.training.run import train
 from gan_lightning.training.run_folder import RunFolder
 
@@ -43,22 +43,27 @@ def built(*overrides: str) -> GAN:
 
 
 def pair(
-    network: str, image_shape: ImageShape, latent_dim: int = 10, num_classes: int = 0, **discriminator: Any
+    network: str, image_shape: ImageShape, latent_dim: int = 10, condition_dim: int = 0, **discriminator: Any
 ) -> tuple[nn.Module, nn.Module]:
-    """A network's generator and discriminator, without a game around them."""
+    """A network's generator and discriminator, without a GAN around them."""
     cfg = compose(f"network={network}").network
-    generator = build(cfg.generator, image_shape=image_shape, latent_dim=latent_dim, num_classes=num_classes)
+    generator = build(cfg.generator, image_shape=image_shape, latent_dim=latent_dim, condition_dim=condition_dim)
     return generator, build(cfg.discriminator, image_shape=image_shape, **discriminator)
 
 
 def sample(images: torch.Tensor) -> Sample:
-    """Images of a game that tells G nothing but z."""
-    return Sample(images, torch.empty(len(images), 0))
+    """Unconditional images."""
+    return Sample(images, no_condition(len(images)))
 
 
-def judged(module: GAN, real: torch.Tensor, fake: torch.Tensor) -> list[torch.Tensor]:
-    """The logits of real and fake images, as D's step sees them."""
-    return [verdict.logits for verdict in module.judge(sample(real), sample(fake))]
+def no_condition(count: int) -> torch.Tensor:
+    """The condition of unconditional images, of width 0."""
+    return torch.empty(count, 0)
+
+
+def logits_of_both(module: GAN, real: torch.Tensor, fake: torch.Tensor) -> list[torch.Tensor]:
+    """The logits of real and fake images, as the discriminator's step sees them."""
+    return [output.logits for output in module.discriminate.both(sample(real), sample(fake))]
 
 
 def assert_same(got: torch.Tensor, expected: torch.Tensor) -> None:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from gan_lightning.augment import NoAugment
 from gan_lightning.floats import at_least_float32
 from gan_lightning.models.compatibility import find_batch_coupling
 from gan_lightning.networks.layers import DiscriminatorOutput
@@ -37,7 +38,7 @@ class Discriminate:
         pack: Number of images that the discriminator sees at once, side by side as channels (PacGAN); 1 for one.
     """
 
-    def __init__(self, discriminator: nn.Module, augment: nn.Module, pack: int) -> None:
+    def __init__(self, discriminator: nn.Module, augment: NoAugment, pack: int) -> None:
         self.discriminator = discriminator
         self.augment = augment
         self.pack = pack

@@ -47,10 +47,10 @@ class GAN(GANModule):
         metrics = {"loss_d": loss.detach()} | self.realness(on_real, on_fake)
         images = len(real.x) * self.trainer.world_size
         metrics |= self.augment.adapt(on_real.logits.detach(), self.loss.decision_boundary, images)
-        terms = {name: term.discriminator(real, fake, on_real, on_fake) for name, term in self.auxiliary.items()}
-        terms = {f"{name}_d": term for name, term in terms.items() if term is not None}
+        outputs = (real, fake, on_real, on_fake)
+        terms = present({f"{name}_d": it.discriminator(*outputs) for name, it in self.auxiliary.items()})
         if self.penalties:
-            terms["penalty"] = self.penalty(real, fake, on_real, on_fake)
+            terms["penalty"] = self.penalty(*outputs)
         self.backward_and_step(sum(terms.values(), loss), DISCRIMINATOR)
         self.clip_weights()
         return metrics | self.loss.extra_metrics() | {name: term.detach() for name, term in terms.items()}
@@ -60,8 +60,7 @@ class GAN(GANModule):
         with frozen(self.discriminator):
             real_logits, on_fake = self.real_logits(real), self.discriminate(fake)
             loss = self.loss.generator(real=real_logits, fake=on_fake.logits)
-            terms = {name: term.generator(fake, on_fake) for name, term in self.auxiliary.items()}
-            terms = {f"{name}_g": term for name, term in terms.items() if term is not None}
+            terms = present({f"{name}_g": it.generator(fake, on_fake) for name, it in self.auxiliary.items()})
             self.backward_and_step(sum(terms.values(), loss), GENERATOR)
         self.count_generator_step(len(fake.x))
         return {"loss_g": loss.detach()} | {name: term.detach() for name, term in terms.items()}
@@ -99,3 +98,8 @@ class GAN(GANModule):
         """D(x) and D(G(z)), averaged: probabilities where the loss defines them, else logits."""
         outputs = {"d_real": on_real, "d_fake": on_fake}
         return {name: self.loss.realness(output.logits.detach()).mean() for name, output in outputs.items()}
+
+
+def present(terms: dict[str, Tensor | None]) -> dict[str, Tensor]:
+    """The terms that there are: some auxiliary terms are of one network's step only."""
+    return {name: term for name, term in terms.items() if term is not None}

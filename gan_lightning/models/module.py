@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from gan_lightning.augment import NoAugment
 from gan_lightning.data import Batch
 from gan_lightning.losses import Loss
 from gan_lightning.models.annealing import Annealer, Annealing, Progress
@@ -86,7 +87,8 @@ class GANModule(LightningModule):
         super().__init__()
         self.automatic_optimization = False
         self.generator, self.discriminator = generator, discriminate.discriminator
-        self.discriminate, self.augment = discriminate, discriminate.augment
+        self.discriminate = discriminate
+        self.augment: NoAugment = discriminate.augment
         self.averaged = AveragedGenerator(generator, ema_half_life) if ema_half_life else None
         self.loss, self.penalties, self.auxiliary = loss, nn.ModuleList(penalties), auxiliary
         self.prior, self.conditioning, self.updates = prior, conditioning, updates
@@ -189,8 +191,8 @@ class GANModule(LightningModule):
 
     def sampler(self, weights: Weights = "ema") -> Sampler:
         """What draws images: by the averaged generator, if there is one, or by the raw one."""
-        averaged = self.averaged is not None and weights == "ema"
-        return Sampler(self.averaged.network if averaged else self.generator, self.prior, self.conditioning)
+        averaged = self.averaged if weights == "ema" else None
+        return Sampler(averaged.network if averaged else self.generator, self.prior, self.conditioning)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the module's own counters."""
