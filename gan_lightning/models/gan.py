@@ -34,12 +34,6 @@ class GAN(GANModule):
             self.step_schedulers()
         return metrics | {"real": real.x, "fake": fake.x.detach()}
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Nothing batch by batch: scores are of whole sets of samples, which `Evaluation` draws when the loop ends."""
-
-    def on_validation_model_zero_grad(self) -> None:
-        """Keep the gradients, whose norms `TrainingMetrics` reads; each step clears its own before it begins."""
-
     def discriminator_step(self, real: Sample, fake: Sample) -> dict[str, Tensor]:
         """Descend the discriminator's loss, its auxiliary terms and its penalties."""
         on_real, on_fake = self.discriminate.both(real, fake)
