@@ -12,7 +12,7 @@ from torch import nn
 from gan_lightning.data import ImageData
 from gan_lightning.errors import UserError
 from gan_lightning.images import ImageShape
-from gan_lightning.models import GAN, Unconditional
+from gan_lightning.models import GAN, Parts, Unconditional, assemble
 from gan_lightning.models.compatibility import check_batch
 from gan_lightning.models.module import Weights
 from gan_lightning.sampling import Sampler
@@ -68,11 +68,9 @@ def build_module(cfg: DictConfig, image_shape: ImageShape, num_classes: int) -> 
     """
     conditioning = build(cfg.conditioning, num_classes=num_classes)
     generator, discriminator = build_networks(cfg, image_shape, conditioning)
-    module: GAN = build(
-        cfg.model,
+    parts = Parts(
         generator=generator,
         discriminator=discriminator,
-        image_shape=image_shape,
         loss=build(cfg.loss),
         penalties=list(build_parts(cfg.penalty).values()),
         augment=build(cfg.augment),
@@ -82,6 +80,7 @@ def build_module(cfg: DictConfig, image_shape: ImageShape, num_classes: int) -> 
         annealing=list(build_parts(cfg.annealing).values()),
         optimizers=build(cfg.optimizer),
     )
+    module = assemble(parts, build(cfg.model), image_shape)
     processes = cfg.trainer.devices if isinstance(cfg.trainer.devices, int) else 1
     check_batch(module.discriminator, cfg.model.pack, cfg.data.batch_size, max(1, processes))
     try:

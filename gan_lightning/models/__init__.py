@@ -5,7 +5,7 @@ from gan_lightning.models.assembly import assemble
 from gan_lightning.models.auxiliary import Classification, MutualInformation, PullingAway
 from gan_lightning.models.conditioning import ClassLabels, LatentCodes, Unconditional
 from gan_lightning.models.gan import GAN
-from gan_lightning.models.module import Optimizers
+from gan_lightning.models.parts import ModelOptions, Optimizers, Parts
 from gan_lightning.models.updates import Alternating, WGANWarmup
 
 __all__ = [
@@ -16,8 +16,10 @@ __all__ = [
     "Classification",
     "LatentCodes",
     "LinearDecay",
+    "ModelOptions",
     "MutualInformation",
     "Optimizers",
+    "Parts",
     "PullingAway",
     "Unconditional",
     "WGANWarmup",

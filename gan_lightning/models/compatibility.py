@@ -10,22 +10,25 @@ from gan_lightning.augment import AdaptiveAugment, NoAugment
 from gan_lightning.errors import UserError
 from gan_lightning.losses import Loss, Wasserstein
 from gan_lightning.models.annealing import Annealing
+from gan_lightning.models.parts import ModelOptions, Parts
 from gan_lightning.models.updates import Alternating
 from gan_lightning.networks.heads import unwrapped
-from gan_lightning.networks.statistics import MinibatchStd, check_multiple
+from gan_lightning.networks.statistics import MinibatchStd, check_multiple, find_batch_coupling
 from gan_lightning.penalties import Penalty
 
 log = logging.getLogger(__name__)
 
 
-def find_batch_coupling(network: nn.Module) -> str | None:
-    """The layer by which a sample's output depends on the rest of its batch, if there is one."""
-    for module in network.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            return "batch norm"
-        if isinstance(module, MinibatchStd):
-            return "minibatch standard deviation"
-    return None
+def check_parts(parts: Parts, options: ModelOptions) -> None:
+    """Refuse parts and options that do not go together, before any head is put on the discriminator."""
+    check_energies(parts.discriminator, parts.loss)
+    check_weight_clip(options.weight_clip, options.spectral_norm)
+    check_pack(options.pack, parts.conditioning.condition_dim, parts.penalties)
+    check_generator_batch(parts.updates, parts.loss)
+    check_schedules(parts.annealing, parts.optimizers.scheduler)
+    check_augment(parts.augment, parts.loss)
+    constrained = options.spectral_norm or options.weight_clip is not None
+    warn_unconstrained_critic(parts.loss, parts.penalties, constrained)
 
 
 def check_penalties(discriminator: nn.Module, penalties: Sequence[Penalty]) -> None:

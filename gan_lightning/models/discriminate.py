@@ -9,9 +9,8 @@ from torch import Tensor, nn
 
 from gan_lightning.augment import NoAugment
 from gan_lightning.floats import at_least_float32
-from gan_lightning.models.compatibility import find_batch_coupling
 from gan_lightning.networks.layers import DiscriminatorOutput
-from gan_lightning.networks.statistics import pack
+from gan_lightning.networks.statistics import find_batch_coupling, pack
 
 
 class Sample(NamedTuple):

@@ -1,8 +1,6 @@
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import torch
-from pydantic import PositiveFloat
 from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -10,38 +8,18 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from gan_lightning.augment import NoAugment
 from gan_lightning.data import Batch
-from gan_lightning.losses import Loss
-from gan_lightning.models.annealing import Annealer, Annealing, Progress
-from gan_lightning.models.auxiliary import AuxiliaryTerm
-from gan_lightning.models.conditioning import Unconditional
+from gan_lightning.models.annealing import Annealer, Progress
 from gan_lightning.models.discriminate import Discriminate
 from gan_lightning.models.ema import AveragedGenerator
+from gan_lightning.models.parts import ModelOptions, Parts
 from gan_lightning.models.prior import Prior
-from gan_lightning.models.updates import Alternating
-from gan_lightning.penalties import Penalty
 from gan_lightning.sampling import Sampler
 
 Weights = Literal["ema", "raw"]
 
-# Not the modes with CUDA graphs: what one network gave would be overwritten when the other is called.
-CompileMode = Literal["default", "max-autotune-no-cudagraphs"]
-
 GENERATOR, DISCRIMINATOR = 0, 1  # places in `configure_optimizers`
 
 COUNTERS = ("generator_steps", "images_seen", "discriminator_steps")
-
-
-class Optimizers(NamedTuple):
-    """How the networks learn.
-
-    generator: Makes the generator's optimizer from its parameters.
-    discriminator: Makes the discriminator's.
-    scheduler: Makes a learning-rate schedule of each optimizer, stepped after each generator step; None for none.
-    """
-
-    generator: Callable[..., Optimizer]
-    discriminator: Callable[..., Optimizer]
-    scheduler: Callable[[Optimizer], LRScheduler] | None
 
 
 class GANModule(LightningModule):
@@ -52,50 +30,24 @@ class GANModule(LightningModule):
     processes).
 
     Args:
-        generator: Network (z, y) -> images.
-        discriminate: Discriminator with augmentation and packing.
-        loss: Adversarial loss of both networks.
-        penalties: Penalties added to the discriminator's loss.
-        auxiliary: Terms added to either network's loss, by the names of their metrics.
-        prior: Distribution of z.
-        conditioning: What y is.
-        updates: Which network steps when.
-        annealing: Annealings of learning rates, penalties and Adam's betas.
-        optimizers: Optimizers of both networks.
-        ema_half_life: Half-life of the averaged generator, in images the generator has learned from; None for none.
-        weight_clip: Bound that every discriminator parameter is clipped to after each step; None for none.
-        compile: Mode of torch.compile for the networks; None leaves them as they are. A discriminator under a gradient
-            penalty is never compiled: compiled networks have no second derivative.
+        parts: Networks, loss, penalties and the other parts.
+        options: Options that belong to none of them.
     """
 
-    def __init__(
-        self,
-        generator: nn.Module,
-        discriminate: Discriminate,
-        loss: Loss,
-        penalties: Sequence[Penalty],
-        auxiliary: Mapping[str, AuxiliaryTerm],
-        prior: Prior,
-        conditioning: Unconditional,
-        updates: Alternating,
-        annealing: Sequence[Annealing],
-        optimizers: Optimizers,
-        ema_half_life: PositiveFloat | None,
-        weight_clip: PositiveFloat | None,
-        compile: CompileMode | None,
-    ) -> None:
+    def __init__(self, parts: Parts, options: ModelOptions) -> None:
         super().__init__()
         self.automatic_optimization = False
-        self.generator, self.discriminator = generator, discriminate.discriminator
-        self.discriminate = discriminate
-        self.augment: NoAugment = discriminate.augment
-        self.averaged = AveragedGenerator(generator, ema_half_life) if ema_half_life else None
-        self.loss, self.penalties, self.auxiliary = loss, nn.ModuleList(penalties), auxiliary
-        self.prior, self.conditioning, self.updates = prior, conditioning, updates
-        self.annealer = Annealer(annealing, penalties)
-        self.make_optimizers = optimizers
-        self.weight_clip = weight_clip
-        self.compile_mode = compile
+        self.generator, self.discriminator = parts.generator, parts.discriminator
+        self.discriminate = Discriminate(parts.discriminator, parts.augment, options.pack)
+        self.averaged = AveragedGenerator(parts.generator, options.ema_half_life) if options.ema_half_life else None
+        self.loss, self.penalties = parts.loss, nn.ModuleList(parts.penalties)
+        self.augment: NoAugment = parts.augment
+        self.auxiliary, self.conditioning, self.updates = parts.auxiliary, parts.conditioning, parts.updates
+        self.prior = Prior(options.latent_dim, options.prior)
+        self.annealer = Annealer(parts.annealing, parts.penalties)
+        self.make_optimizers = parts.optimizers
+        self.weight_clip = options.weight_clip
+        self.compile_mode = options.compile
         self.budget_spent = 0.0  # from 0 to 1, kept by the `Budget` callback
         self.generator_steps = self.images_seen = 0
         self.discriminator_steps = 0  # since the last generator step

@@ -31,8 +31,18 @@ class MinibatchStd(nn.Module):
         return torch.cat([features, column.to(features.dtype)], 1)
 
 
+def find_batch_coupling(network: nn.Module) -> str | None:
+    """The layer by which a sample's output depends on the rest of its batch, if there is one."""
+    for module in network.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            return "batch norm"
+        if isinstance(module, MinibatchStd):
+            return "minibatch standard deviation"
+    return None
+
+
 def pack(images: Tensor, count: int) -> Tensor:
-    """Packing (Lin et al. 2018, PacGAN, arXiv:1712.04086): D judges `count` different images at once.
+    """Packing (Lin et al. 2018, PacGAN, arXiv:1712.04086): D sees `count` different images at once.
 
     (N, C, H, W) -> (N / count, count * C, H, W): neighbours become the channels of one pack, each image in one only.
     """
