@@ -1,0 +1,88 @@
+"""What an error of Hydra's or OmegaConf's means for the person who typed the command."""
+
+import difflib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
+from omegaconf import DictConfig
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
+
+from gan_lightning.config.compose import groups, options
+from gan_lightning.errors import UserError
+
+CONFIG_ERRORS = (HydraException, OmegaConfBaseException, ValueError)
+"""What composing a configuration raises; ValueError for a group that is set to null."""
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Raise errors of composing and changing a configuration as UserErrors in plain words."""
+    try:
+        yield
+    except CONFIG_ERRORS as error:
+        raise explain(error) from error
+
+
+def explain(error: Exception) -> UserError:
+    """What one of `CONFIG_ERRORS` means: what was got, what is allowed and, where that can be guessed, what to type."""
+    cause = error.__cause__ if isinstance(error, ConfigCompositionException) and error.__cause__ else error
+    match cause:
+        case ConfigAttributeError() | ConfigKeyError() if isinstance(cause.parent_node, DictConfig):
+            return UserError(explain_key(str(cause.full_key), cause.parent_node))
+        case MissingConfigException() if cause.missing_cfg_file:
+            return UserError(explain_choice(cause.missing_cfg_file, cause.options or []))
+        case MissingMandatoryValue():
+            return UserError(f"{cause.full_key} has no value: type {cause.full_key}=VALUE")
+        case OverrideParseException():
+            return UserError(explain_word(cause.override))
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return UserError("\n".join([*lines, *([] if cause is error else str(cause).splitlines()[:1])]))
+
+
+def explain_key(full_key: str, parent_node: DictConfig) -> str:
+    """A key that does not exist beside the other keys of its parent."""
+    parent, _, key = full_key.rpartition(".")
+    allowed = {str(name) for name in parent_node if not str(name).startswith("_")}
+    if not parent:
+        allowed = (allowed | set(groups())) - {"hydra"}
+    return f"{full_key} is not a valid option.{did_you_mean(key, allowed, f'{parent}.' if parent else '')}"
+
+
+def explain_choice(missing_file: str, found: Iterable[str]) -> str:
+    """A choice that a config group does not have.
+
+    Args:
+        missing_file: Path of the file that was looked for in conf/, without its suffix.
+        found: Choices that Hydra found; it looks for none in a folder of a group, nor for a word of a list.
+    """
+    if missing_file.startswith("hydra/"):
+        group, _, choice = missing_file.rpartition("/")
+        return f"{group}={choice} is not a valid choice.{did_you_mean(choice, found)}"
+    group, _, choice = missing_file.partition("/")
+    return f"{group}={choice} is not a valid choice.{did_you_mean(choice, options(group))}"
+
+
+def explain_word(word: str) -> str:
+    """A word of the command line that Hydra's grammar does not allow."""
+    key, equals, value = word.partition("=")
+    if not equals:
+        return f"{word} is not of the form key=value"
+    return (
+        f"{word} cannot be read as key=value: there is no space before the =, and a value with other characters than "
+        f"a-z, A-Z, 0-9, spaces and _-./:+ needs quotes within quotes: type '{key.strip()}=\"{value.strip()}\"'"
+    )
+
+
+def did_you_mean(word: str, allowed: Iterable[str], prefix: str = "") -> str:
+    """` Did you mean X? Allowed: ...` for a word that is not among the allowed ones.
+
+    Args:
+        word: The word that was typed.
+        allowed: The words that could have been typed.
+        prefix: What stands before each of these words on the command line, such as "model.".
+    """
+    names = sorted(map(str, allowed))
+    close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
+    hint = f" Did you mean {prefix}{close[0]}?" if close else ""
+    return f"{hint} Allowed: {', '.join(names) or 'none'}"
