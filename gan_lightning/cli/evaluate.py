@@ -101,16 +101,18 @@ def move_data(cfg: DictConfig, of_data: list[str]) -> DictConfig:
 
 def evaluate_images(images: str, options: Options, of_data: list[str]) -> None:
     """Score pictures of any origin; figures go to `out`, or beside the pictures."""
+    if options.data is None:
+        raise UserError(f"data= is missing: which images are the real ones? Allowed: {', '.join(choices('data'))}")
+    cfg = compose_data(options.data, of_data)
+    path = Path(images).expanduser().resolve()
+
     from gan_lightning.build import build_data
     from gan_lightning.evaluation.samples import read_samples
     from gan_lightning.evaluation.score_sources import image_source, score_sources
     from gan_lightning.evaluation.scorer import Scorer
     from gan_lightning.training.run_folder import RunFolder
 
-    if options.data is None:
-        raise UserError(f"data= is missing: which images are the real ones? Allowed: {', '.join(choices('data'))}")
-    path = Path(images).expanduser().resolve()
-    data = build_data(compose_data(options.data, of_data))
+    data = build_data(cfg)
     samples, labels = read_samples(path, data.image_shape, len(data.class_names))
     scorer = Scorer(
         data, options.split, options.n, available=len(samples), tstr=options.tstr, inception=options.inception

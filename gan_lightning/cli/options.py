@@ -43,8 +43,8 @@ def parse(words: Iterable[str]) -> list[Override]:
         if override.is_sweep_override():
             key, word = override.key_or_group, text_of(override)
             raise UserError(
-                f"{key}={word} names several values, which only training takes, with -m; type one value, a list "
-                f"as {key}=[{word}], or quote a value that has a comma: '{key}=\"{word}\"'"
+                f"{key}={word} names several values, and only training with -m takes those; type one value, or "
+                f"{key}=[{word}] where the option takes a list; a value with a comma needs quotes: '{key}=\"{word}\"'"
             )
     return overrides
 
@@ -65,8 +65,8 @@ def keyed(overrides: Iterable[Override]) -> dict[str, Override]:
         key, word = override.key_or_group, override.input_line
         if override.type is not OverrideType.CHANGE or override.package:
             raise UserError(
-                f"{word}: +, ~ and @ belong to training configurations; this command takes key=value only, "
-                f"type {key}=VALUE or leave {key} out"
+                f"{word}: +, ~ and @ change the configuration of a training; this command takes key=value only: "
+                f"type {key}=VALUE, or leave {key} out"
             )
         if key in by_key:
             raise UserError(f"{key}= is given twice, as {by_key[key].input_line} and {word}; type one of them")

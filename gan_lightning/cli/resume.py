@@ -40,11 +40,12 @@ def main(words: list[str]) -> None:
         UserError: The folder holds no run, an option cannot change, or there is nothing left to train.
         KeyboardInterrupt: The user stopped the run.
     """
+    overrides = parse(words)
+    run = read_options(Options, keyed(it for it in overrides if it.key_or_group == "run")).run
+
     from gan_lightning.training.run import train
     from gan_lightning.training.run_folder import open_run
 
-    overrides = parse(words)
-    run = read_options(Options, keyed(it for it in overrides if it.key_or_group == "run")).run
     folder, checkpoint = open_run(run)
     if checkpoint.resolve() != folder.last:
         raise UserError(f"{run} is not the run's last checkpoint, and going on from it would undo later ones")

@@ -67,9 +67,9 @@ def explain_word(word: str) -> str:
     """A word of the command line that Hydra's grammar does not allow."""
     key, equals, value = word.partition("=")
     if not equals:
-        return f"{word} is not of the form key=value"
+        return f"{word} is not of the form key=value; add --help to see what can be typed"
     return (
-        f"{word} cannot be read as key=value: there is no space before the =, and a value with other characters than "
+        f"{word} cannot be read as key=value: there is no space before the =, and a value with characters other than "
         f"a-z, A-Z, 0-9, spaces and _-./:+ needs quotes within quotes: type '{key.strip()}=\"{value.strip()}\"'"
     )
 
