@@ -87,7 +87,7 @@ class Returned(Callback):
 @pytest.mark.slow
 def test_a_sweep_gets_every_jobs_objective_and_the_worst_for_one_that_failed(tmp_path):
     probe = f"+hydra.callbacks.returned={{_target_: tests.test_cli_objective.Returned, folder: {tmp_path}}}"
-    words = ("-m", "data.batch_size=500,0", "objective=frechet,coverage", "max_generator_steps=2", probe)
+    words = ("-m", "seed=0,-1", "objective=frechet,coverage", "max_generator_steps=2", probe)
     swept = command(*TINY, *SCORED, *words, f"hydra.sweep.dir={tmp_path}", "hydra.sweep.subdir=run-${hydra.job.num}")
     assert swept.returncode == 1, swept.stderr  # as two jobs failed
     returned = [json.loads((tmp_path / f"job-{number}.json").read_text()) for number in range(4)]

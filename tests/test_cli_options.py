@@ -1,5 +1,6 @@
 """All commands read one grammar, Hydra's, and say what can be typed instead of what was."""
 
+import shlex
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ from gan_lightning.__main__ import MODULES, dispatch, run_command
 from gan_lightning.cli.options import CommandOptions, format_help, keyed, parse, read_options, split_data_overrides
 from gan_lightning.cli.resume import apply_overrides
 from gan_lightning.config.compose import compose, groups, top_level_keys
+from gan_lightning.config.messages import word_of
 from gan_lightning.errors import UserError
 from tests.helpers import ROOT
 
@@ -98,6 +100,12 @@ def test_what_a_message_advises_can_be_typed():
         assert read(word).run == word.split("=", 1)[1].strip('"')
 
 
+@pytest.mark.parametrize("name", ["runs/a-b", "a b", "a=b", "a,b", "é", "it's", 'say "x"', "a\\b", "c\\", "~", "[x]"])
+def test_a_word_that_is_printed_is_read_as_it_was_meant(name):
+    (word,) = shlex.split(word_of("run", name))
+    assert read(word).run == name
+
+
 def test_options_of_the_data_set_are_split_off():
     of_data, own = split_data_overrides(["data=mnist", "data.dir='a b'", "n=3"])
     assert of_data == ["data.dir='a b'"] and list(own) == ["data", "n"]
@@ -159,6 +167,8 @@ def test_resume_adds_and_removes_options():
 
 
 RESUME_MISTAKES = {
+    "max_generator_step=3": "max_generator_step is not a valid option. Did you mean max_generator_steps\\?",
+    "loss.a=1": r"loss.a cannot change .* change one of trainer.KEY, max_images, .*, accelerator, logger$",
     "~callbacks.evaluation.steps": "callbacks.evaluation.steps is not an option of this run; leave .* out",
     "~callbacks.eval.n": "callbacks.eval.n is not an option of this run",
     "trainer.max_steps=9": "trainer.max_steps is not a valid option",

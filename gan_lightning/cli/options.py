@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from pydantic import BaseModel, ConfigDict
 
 from gan_lightning.config.compose import compose
-from gan_lightning.config.messages import did_you_mean, explained
+from gan_lightning.config.messages import did_you_mean, explained, word_of
 from gan_lightning.config.schema import check, check_value
 from gan_lightning.errors import UserError
 
@@ -41,10 +41,10 @@ def parse(words: Iterable[str]) -> list[Override]:
         overrides = OverridesParser.create().parse_overrides(list(words))
     for override in overrides:
         if override.is_sweep_override():
-            key, word = override.key_or_group, text_of(override)
+            key, text = override.key_or_group, text_of(override)
             raise UserError(
-                f"{key}={word} names several values, and only training with -m takes those; type one value, or "
-                f"{key}=[{word}] where the option takes a list; a value with a comma needs quotes: '{key}=\"{word}\"'"
+                f"{key}={text} names several values, and only training with -m takes those; type one value, or "
+                f"{key}=[{text}] where the option takes a list; a value with a comma needs quotes: {word_of(key, text)}"
             )
     return overrides
 

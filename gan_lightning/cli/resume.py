@@ -11,7 +11,7 @@ from pydantic import Field
 
 from gan_lightning.cli.options import CommandOptions, keyed, parse, read_options
 from gan_lightning.config.compose import compose
-from gan_lightning.config.messages import explained
+from gan_lightning.config.messages import did_you_mean, explained, word_of
 from gan_lightning.errors import UserError
 
 CHANGEABLE = ("trainer.", "max_images", "max_generator_steps", "precision", "callbacks.", "data.dir")
@@ -75,11 +75,19 @@ def apply_overrides(cfg: DictConfig, overrides: Iterable[Override]) -> DictConfi
             with explained():
                 change(cfg, override)
         else:
-            raise UserError(
-                f"{key} cannot change when a run goes on: its weights, optimizers and data order are settled; "
-                f"start a new run, or change one of {', '.join(CHANGEABLE)}, accelerator, logger"
-            )
+            raise fixed_option_error(cfg, key)
     return cfg
+
+
+def fixed_option_error(cfg: DictConfig, key: str) -> UserError:
+    """The error for an option that cannot change, or does not exist."""
+    allowed = [*(f"{name}KEY" if name.endswith(".") else name for name in CHANGEABLE), "accelerator", "logger"]
+    if key.split(".")[0] not in cfg:
+        return UserError(f"{key} is not a valid option.{did_you_mean(key, allowed)}")
+    return UserError(
+        f"{key} cannot change when a run goes on: its weights, optimizers and data order are settled; "
+        f"start a new run, or change one of {', '.join(allowed)}"
+    )
 
 
 def choose(cfg: DictConfig, group: str, override: Override) -> None:
@@ -136,7 +144,7 @@ def check_budget(cfg: DictConfig, content: dict[str, Any], run: str) -> None:
         if limit is not None and 0 < limit <= done[key]:
             raise UserError(
                 f"{run} has spent its budget: {key}={limit:,}, and {done[key]:,} are done; "
-                f"type resume run={run} {key}={2 * done[key]} to go on"
+                f"type resume {word_of('run', run)} {key}={2 * done[key]} to go on"
             )
 
 
@@ -150,5 +158,6 @@ def check_time(limit: str | None, timer: dict[str, Any] | None, run: str) -> Non
     if spent >= in_seconds(limit):
         raise UserError(
             f"{run} has spent its budget: trainer.max_time={limit}, and {spent:.0f} seconds are done; "
-            f"type resume run={run} trainer.max_time= with a longer time, or trainer.max_time=null and another budget"
+            f"type resume {word_of('run', run)} trainer.max_time= with a longer time, or trainer.max_time=null and "
+            "another budget"
         )

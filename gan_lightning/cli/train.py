@@ -48,6 +48,7 @@ def main(words: list[str]) -> None:
     from gan_lightning.config.compose import CONF_DIR
     from gan_lightning.config.messages import explained
 
+    words = sorted(words, key=lambda word: word not in ("-m", "--multirun"))  # Hydra takes no flag between overrides
     sys.argv[1:] = words  # what Hydra, and the helper processes of a several-process run, read
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands its errors on instead of printing them
     errors: list[Exception] = []
@@ -102,8 +103,11 @@ def run_job(cfg: DictConfig, errors: list[Exception]) -> float | None:
 
 def run_exists_error(folder: "RunFolder", sweeping: bool) -> UserError:
     """The error for a folder that holds a run already, which is never written over."""
+    from gan_lightning.config.messages import word_of
+
+    resume = f"python -m gan_lightning resume {word_of('run', folder.path)}"
     return UserError(
-        f"{folder.path} already holds a run; go on with it by `python -m gan_lightning resume run={folder.path}`, "
+        f"{folder.path} already holds a run; go on with it by `{resume}`, "
         f"or type another hydra.{'sweep' if sweeping else 'run'}.dir="
     )
 

@@ -1,9 +1,12 @@
 """What an error of Hydra's or OmegaConf's means for the person who typed the command."""
 
 import difflib
+import re
+import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
@@ -70,8 +73,16 @@ def explain_word(word: str) -> str:
         return f"{word} is not of the form key=value; add --help to see what can be typed"
     return (
         f"{word} cannot be read as key=value: there is no space before the =, and a value with characters other than "
-        f"a-z, A-Z, 0-9, spaces and _-./:+ needs quotes within quotes: type '{key.strip()}=\"{value.strip()}\"'"
+        f"a-z, A-Z, 0-9, spaces and _-./:+ needs quotes within quotes: type {word_of(key.strip(), value.strip())}"
     )
+
+
+def word_of(key: str, value: object) -> str:
+    """`key=value` as it is typed in a shell, with the quotes that Hydra's grammar and the shell need."""
+    text = str(value)
+    if re.fullmatch(r"[\w./:+%@-]+", text, re.ASCII):
+        return f"{key}={text}"
+    return shlex.quote(f"{key}={QuotedString(text, Quote.double).with_quotes()}")
 
 
 def did_you_mean(word: str, allowed: Iterable[str], prefix: str = "") -> str:

@@ -31,6 +31,7 @@ from gan_lightning.callbacks import (
     TrainingMetrics,
 )
 from gan_lightning.callbacks.evaluation import check_monitors, validation_options
+from gan_lightning.config.messages import word_of
 from gan_lightning.config.schema import check
 from gan_lightning.errors import UserError
 from gan_lightning.loggers import CSVLogger, GuardedWandbLogger, build_logger
@@ -225,7 +226,7 @@ def conclude(cfg: DictConfig, folder: RunFolder, loggers: list[Logger], learns: 
         "\n%s after %s generator steps, %s images, %s of training",
         status["state"], f"{status['generator_steps']:,}", f"{status['images_seen']:,}", spent,
     )  # fmt: skip
-    run = readable(folder.path)
+    run = word_of("run", readable(folder.path))
     grids = folder.grids()
     files = {
         f"samples ({len(grids)})": grids[-1] if grids else None,
@@ -238,10 +239,10 @@ def conclude(cfg: DictConfig, folder: RunFolder, loggers: list[Logger], learns: 
         "best": folder.best,
     }
     rows = {what: readable(file) for what, file in files.items() if file is not None and file.exists()}
-    rows["more samples"] = f"python -m gan_lightning sample run={run} n=100 out=grid.png"
-    rows["every score"] = f"python -m gan_lightning evaluate run={run}"
+    rows["more samples"] = f"python -m gan_lightning sample {run} n=100 out=grid.png"
+    rows["every score"] = f"python -m gan_lightning evaluate {run}"
     if learns:
-        rows["train longer"] = " ".join(["python -m gan_lightning resume", f"run={run}", *longer(cfg, status)])
+        rows["train longer"] = " ".join(["python -m gan_lightning resume", run, *longer(cfg, status)])
     for logger in loggers:
         if isinstance(logger, GuardedWandbLogger) and logger.sync_command:
             rows["W&B upload"] = logger.sync_command
