@@ -193,7 +193,7 @@ def test_the_wheel_does_the_same_from_another_folder(tmp_path):
         assert said in result.stdout, result.stderr
 
 
-@pytest.mark.parametrize("name", ["data", "models", "callbacks", "loggers", "train"])
+@pytest.mark.parametrize("name", ["data", "models", "callbacks", "loggers", "training.run"])
 def test_what_imports_lightning_can_be_imported_first(name):
     """Each makes torchvision importable before it needs it, beside a CPU-only torch too."""
     words = [sys.executable, "-c", f"import gan_lightning.{name}"]

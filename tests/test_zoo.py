@@ -172,7 +172,7 @@ def test_a_conditional_run_shows_a_column_for_each_class_and_draws_what_is_asked
 
 def test_labels_of_an_unconditional_generator_are_refused(tmp_path):
     folder = run(tmp_path / "run", "network=mlp", "max_generator_steps=1")
-    with pytest.raises(UserError, match="labels=3: this generator is told no classes; leave labels= out"):
+    with pytest.raises(UserError, match="labels=3: this generator is not conditional on classes; leave labels= out"):
         run_command("sample", f"run={folder.path}", "labels=3")
 
 
