@@ -23,7 +23,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.loops import synchronise
 from gan_lightning.build import build_data, build_module, load_module
-from gan_lightning.config.schema import compose
+from gan_lightning.config.compose import compose
 from gan_lightning.data import ImageData
 from gan_lightning.data.loader import Batch, BatchLoader
 from gan_lightning.evaluation.scorer import Scorer

@@ -12,7 +12,8 @@ from omegaconf import DictConfig
 from torch import nn
 
 from gan_lightning.build import build, build_data, build_module
-from gan_lightning.config.schema import check, compose
+from gan_lightning.config.compose import compose
+from gan_lightning.config.schema import check
 from gan_lightning.images import ImageShape
 from gan_lightning.models import GAN
 from gan_lightning.models.discriminate import Sample

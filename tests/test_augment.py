@@ -15,7 +15,7 @@ from gan_lightning.augment import (
     shift,
     translation,
 )
-from gan_lightning.config.schema import options
+from gan_lightning.config.compose import options
 from gan_lightning.errors import UserError
 from tests.helpers import assert_same, built, in_float64, sample
 from tests.test_game import play

@@ -7,11 +7,11 @@ import pytest
 import torch
 from pytorch_lightning import Callback
 
+from gan_lightning.__main__ import run_command
 from gan_lightning.callbacks import Forecast
 from gan_lightning.callbacks import progress as progress_module
 from gan_lightning.callbacks.progress import in_words
-from gan_lightning.cli import commands
-from gan_lightning.config.schema import compose, options
+from gan_lightning.config.compose import compose, options
 from gan_lightning.errors import UserError
 from gan_lightning.training.run import settle_budget
 from tests.helpers import built, run
@@ -68,7 +68,7 @@ def test_without_a_schedule_rates_stay(monkeypatch, tmp_path):
 def test_a_resumed_run_follows_its_new_budget(monkeypatch, tmp_path):
     recorded(monkeypatch, tmp_path / "run", "max_generator_steps=2", "model.generator_optimizer.lr=0.02")
     monkeypatch.setattr(Recorder, "rows", [])
-    commands.resume([f"run={tmp_path / 'run'}", "max_generator_steps=4"])
+    run_command("resume", f"run={tmp_path / 'run'}", "max_generator_steps=4")
     assert [rate for _, rate, _ in Recorder.rows] == pytest.approx([0.01, 0.005])
 
 
@@ -99,7 +99,7 @@ def test_the_budget_of_a_finished_run_stands_in_its_folder(tmp_path):
     folder = run(tmp_path / "run", "network=mlp", "default_generator_steps=2")
     assert folder.config().max_generator_steps == 2
     with pytest.raises(UserError, match="has spent its budget: max_generator_steps=2, and 2 are done"):
-        commands.resume([f"run={folder.path}"])
+        run_command("resume", f"run={folder.path}")
 
 
 @pytest.mark.parametrize(

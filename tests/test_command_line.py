@@ -177,7 +177,7 @@ def test_the_wheel_does_the_same_from_another_folder(tmp_path):
     subprocess.run(install, check=True, capture_output=True)
     empty = tmp_path / "elsewhere"
     empty.mkdir()
-    where = [sys.executable, "-c", "import gan_lightning.config.schema as c; print(c.__file__, c.CONF_DIR)"]
+    where = [sys.executable, "-c", "import gan_lightning.config.compose as c; print(c.__file__, c.CONF_DIR)"]
     environment = os.environ | {"PYTHONPATH": str(site)}
     found = subprocess.run(where, cwd=empty, env=environment, capture_output=True, text=True, check=True).stdout
     assert found.count(str(site)) == 2

@@ -7,16 +7,16 @@ import pytest
 from omegaconf import OmegaConf
 from torch.nn.utils.parametrize import is_parametrized
 
-from gan_lightning import __main__
-from gan_lightning.cli import commands
-from gan_lightning.config.schema import CONFIG_ERRORS, ROOT, check, compose, describe, explain, options
+from gan_lightning.__main__ import run_command, split_command
+from gan_lightning.config.compose import compose, describe, groups, options, top_level_keys
+from gan_lightning.config.messages import CONFIG_ERRORS, explain
+from gan_lightning.config.schema import check
 from gan_lightning.errors import UserError
 from gan_lightning.training.precision import bfloat16_is_faster, choose_precision
 from gan_lightning.training.run import longer, trainer_options
 from tests.helpers import built, run
 
-GROUPS = ("model", "loss", "network", "penalty", "augment", "data", "accelerator", "logger", "callbacks", "experiment")
-CHOICES = [(group, choice) for group in GROUPS for choice in options(group)]
+CHOICES = [(group, choice) for group in groups() for choice in options(group)]
 
 
 @pytest.mark.slow
@@ -24,7 +24,7 @@ CHOICES = [(group, choice) for group in GROUPS for choice in options(group)]
 def test_every_choice_composes_passes_the_check_and_is_described(group, choice):
     cfg = compose(f"{group}={choice}")
     check(cfg)
-    assert set(cfg) == set(ROOT)
+    assert set(cfg) == set(top_level_keys())
 
 
 def test_every_choice_has_a_description_of_one_line():
@@ -269,25 +269,25 @@ def message(*overrides):
 
 
 MISTAKES = {
-    "modle=wgan": r"modle is no option. Did you mean model\? Allowed: .*model, network",
-    "model=wgan_pg": r"model=wgan_pg is no choice. Did you mean wgan_lp\? Allowed: acgan, began, .*, wgan_gp, wgan_lp$",
-    "logger=wandbb": r"logger=wandbb is no choice. Did you mean wandb\? Allowed: auto, csv, tensorboard, wandb",
-    "data.batchsize=3": r"data.batchsize is no option. Did you mean data.batch_size\? Allowed: balanced, batch_size",
-    "trainer.max_epoch=1": r"trainer.max_epoch is no option. Did you mean trainer.max_epochs\?",
+    "modle=wgan": r"modle is not a valid option. Did you mean model\? Allowed: .*model, network",
+    "model=wgan_pg": r"is not a valid choice. Did you mean wgan_lp\? Allowed: acgan, began, .*, wgan_gp, wgan_lp$",
+    "logger=wandbb": r"is not a valid choice. Did you mean wandb\? Allowed: auto, csv, tensorboard, wandb",
+    "data.batchsize=3": r"is not a valid option. Did you mean data.batch_size\? Allowed: balanced, batch_size",
+    "trainer.max_epoch=1": r"trainer.max_epoch is not a valid option. Did you mean trainer.max_epochs\?",
     "model.generator_optimizer.lrr=1": r"Did you mean model.generator_optimizer.lr\? Allowed: betas, fused, lr",
-    "callbacks.sample.images=3": r"callbacks.sample is no option. Did you mean callbacks.samples\?",
-    "experiment=paper/dcgann": r"experiment=paper/dcgann is no choice. Did you mean paper/dcgan\?.* paper/acgan,",
-    "experiment=wgan_gp": r"experiment=wgan_gp is no choice. Did you mean paper/wgan_gp\?",
-    "hydra/job_logging=quit": r"hydra/job_logging=quit is no choice.* Allowed: default, disabled, none, run_folder",
+    "callbacks.sample.images=3": r"callbacks.sample is not a valid option. Did you mean callbacks.samples\?",
+    "experiment=paper/dcgann": r"is not a valid choice. Did you mean paper/dcgan\?.* paper/acgan,",
+    "experiment=wgan_gp": r"experiment=wgan_gp is not a valid choice. Did you mean paper/wgan_gp\?",
+    "hydra/job_logging=quit": r"is not a valid choice.* Allowed: default, disabled, none, run_folder",
     "penalty=null": r"Config group override must be a string or a list",
-    "penalty=r3": r"penalty=r3 is no choice. Did you mean r\d\? Allowed: dragan, lecam, none, r1, r2, wgan_div",
-    "penalty=[r1,lecan]": r"penalty=lecan is no choice. Did you mean lecam\? Allowed: dragan, lecam, none, r1, r2",
-    "logger=[csv,wandbb]": r"logger=wandbb is no choice. Did you mean wandb\? Allowed: auto, csv, tensorboard, wandb",
-    "augment=diffaugmet": r"augment=diffaugmet is no choice. Did you mean diffaugment\? Allowed: ada, diffaugment,",
-    "penalty.weight=3": r"penalty.weight is no option",
+    "penalty=r3": r"is not a valid choice. Did you mean r\d\? Allowed: dragan, lecam, none, r1, r2, wgan_div",
+    "penalty=[r1,lecan]": r"is not a valid choice. Did you mean lecam\? Allowed: dragan, lecam, none, r1, r2",
+    "logger=[csv,wandbb]": r"is not a valid choice. Did you mean wandb\? Allowed: auto, csv, tensorboard, wandb",
+    "augment=diffaugmet": r"is not a valid choice. Did you mean diffaugment\? Allowed: ada, diffaugment,",
+    "penalty.weight=3": r"penalty.weight is not a valid option",
     "callbacks.samples.growth=0.5": r"growth=0.5 is not allowed: it should be greater than or equal to 1",
-    "+foo=1": r"foo is no option. Allowed: augment, callbacks, data",
-    "+model.n_critics=1": r"model.n_critics is no option. Did you mean model.n_critic\?",
+    "+foo=1": r"foo is not a valid option. Allowed: augment, callbacks, data",
+    "+model.n_critics=1": r"model.n_critics is not a valid option. Did you mean model.n_critic\?",
     "data.batch_size=many": r"data.batch_size=many is not allowed: it should be a valid integer",
     "data.batch_size=0": r"data.batch_size=0 is not allowed: it should be greater than 0",
     "network.generator.width=-64": r"network.generator.width=-64 is not allowed: it should be greater than 0",
@@ -386,7 +386,7 @@ def test_a_penaltys_name_is_its_files(name):
 
 
 def test_wrong_options_of_a_penalty_are_explained():
-    assert message("model=wgan_gp", "penalty.weight=3") == "penalty.weight is no option. Allowed: wgan_gp"
+    assert message("model=wgan_gp", "penalty.weight=3") == "penalty.weight is not a valid option. Allowed: wgan_gp"
     too_small = message("model=wgan_gp", "penalty.wgan_gp.weight=-1.0")
     assert too_small == "penalty.wgan_gp.weight=-1.0 is not allowed: it should be greater than or equal to 0"
 
@@ -397,13 +397,15 @@ def test_numbers_of_a_loss_or_penalty_that_is_not_chosen_are_explained():
     assert re.search(advice, message(*words))
     assert compose(*words, "~penalty.wgan_gp").penalty == {}
     mistake = message("experiment=paper/lsgan", "loss=hinge")
-    assert re.search(r"loss.a is no option.* where you did not type that, .* leave loss= out", mistake)
+    assert re.search(r"loss.a is not a valid option.* where you did not type that, .* leave loss= out", mistake)
 
 
 def test_a_wrong_key_inside_a_yaml_file_is_explained():
     cfg = compose()
     cfg.network.generator = {"_target_": "gan_lightning.networks.DCGANGenerator", "widht": 64}
-    with pytest.raises(UserError, match=r"generator.widht is no option. Did you mean network.generator.width\?"):
+    with pytest.raises(
+        UserError, match=r"generator.widht is not a valid option. Did you mean network.generator.width\?"
+    ):
         check(cfg)
 
 
@@ -502,22 +504,22 @@ def test_a_precision_that_is_asked_for_is_the_one():
     assert choose_precision(32, "cpu")[0].precision == "32-true"
 
 
-# The other verbs' words
+# The other commands' words
 
 
-def test_verbs_and_their_words():
-    assert __main__.split_verb([]) == ("train", [])
-    assert __main__.split_verb(["model=gan"]) == ("train", ["model=gan"])
-    assert __main__.split_verb(["-m", "seed=0,1"]) == ("train", ["-m", "seed=0,1"])
-    assert __main__.split_verb(["resume", "run=x"]) == ("resume", ["run=x"])
-    with pytest.raises(UserError, match=r"resum is no verb. Did you mean resume\? Allowed: train, resume"):
-        __main__.split_verb(["resum"])
+def test_commands_and_their_words():
+    assert split_command([]) == ("train", [])
+    assert split_command(["model=gan"]) == ("train", ["model=gan"])
+    assert split_command(["-m", "seed=0,1"]) == ("train", ["-m", "seed=0,1"])
+    assert split_command(["resume", "run=x"]) == ("resume", ["run=x"])
+    with pytest.raises(UserError, match=r"resum is not a command. Did you mean resume\? Allowed: train, resume"):
+        split_command(["resum"])
 
 
 @pytest.mark.parametrize(
     "words,complaint",
     [
-        (["rnu=x"], r"rnu is no option here. Did you mean run\? Allowed: labels, n, out, run, seed, weights"),
+        (["rnu=x"], r"rnu is not a valid option here. Did you mean run\? Allowed: labels, n, out, run, seed, weights"),
         (["n=5"], r"run= is missing"),
         (["run=x", "n=0"], r"n=0 is not allowed: it should be greater than 0"),
         (["run=x", "weights=average"], r"weights=average is not allowed: it should be 'ema' or 'raw'"),
@@ -526,23 +528,23 @@ def test_verbs_and_their_words():
 )
 def test_mistakes_in_sample_are_explained(words, complaint):
     with pytest.raises(UserError, match=complaint):
-        commands.sample(words)
+        run_command("sample", *words)
 
 
 def test_list_names_every_choice(capsys):
-    commands.list_choices([])
+    run_command("list")
     printed = capsys.readouterr().out
-    for group in commands.GROUPS:
+    for group in groups():
         assert f"{group}=" in printed
         for choice, description in options(group).items():
             assert re.search(rf"^  {choice} +{re.escape(description)}$", printed, re.MULTILINE)
 
 
 def test_data_fetches_and_reports(capsys):
-    commands.fetch_data(["name=mnist_5k"])
+    run_command("data", "name=mnist_5k")
     assert "4,000 train + 500 validation + 500 test images of 1x28x28, 10 classes" in capsys.readouterr().out
-    with pytest.raises(UserError, match=r"name=mnst is no data set that can be fetched. Did you mean mnist\?"):
-        commands.fetch_data(["name=mnst"])
+    with pytest.raises(UserError, match=r"name=mnst is not a data set that can be fetched. Did you mean mnist\?"):
+        run_command("data", "name=mnst")
 
 
 def test_descriptions_skip_hydras_directives(tmp_path):

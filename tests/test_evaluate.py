@@ -9,8 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
+from gan_lightning.__main__ import run_command
 from gan_lightning.build import load_module
-from gan_lightning.cli import commands
 from gan_lightning.data import MNIST5k
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation import classifier, extractor, inception, scorer, tstr
@@ -55,7 +55,7 @@ def table_rows(text: str) -> dict[str, list[str]]:
 
 
 def test_evaluate_a_run(a_run, capsys):
-    commands.evaluate([f"run={a_run.path}"])
+    run_command("evaluate", f"run={a_run.path}")
     rows = table_rows(capsys.readouterr().out)
     assert rows["score"] == ["score", "ema", "raw", "real", "better"]
     assert rows["frechet_mnist_5k_mnist_cnn_500"][-1] == "lower"
@@ -72,7 +72,7 @@ def test_evaluate_a_run(a_run, capsys):
 
 def test_a_line_of_scores_explains_itself_without_its_name(a_run):
     """As `pandas.read_json(file, lines=True)` reads it: every line has every column, and holds plain values."""
-    commands.evaluate([f"run={a_run.path}"])
+    run_command("evaluate", f"run={a_run.path}")
     lines = [json.loads(line) for line in a_run.scores_file.read_text().splitlines()]
     for line in lines:
         assert list(line) == [field.name for field in fields(ScoreRecord)]
@@ -87,10 +87,10 @@ def test_a_line_of_scores_explains_itself_without_its_name(a_run):
 
 def test_samples_of_a_run_score_as_the_run_does(a_run, tmp_path, capsys):
     """By an .npz file, as any program would save it; twice the same."""
-    commands.sample([f"run={a_run.path}", "n=500", f"out={tmp_path / 'x.npz'}", "weights=raw"])
-    commands.evaluate([f"run={a_run.path}"])
+    run_command("sample", f"run={a_run.path}", "n=500", f"out={tmp_path / 'x.npz'}", "weights=raw")
+    run_command("evaluate", f"run={a_run.path}")
     for _ in range(2):
-        commands.evaluate([f"images={tmp_path / 'x.npz'}", "data=mnist_5k"])
+        run_command("evaluate", f"images={tmp_path / 'x.npz'}", "data=mnist_5k")
         scores = values(RunFolder(tmp_path / "x-scores").scores(), "images")
         assert scores == pytest.approx(values(a_run.scores(), "raw"), rel=ROUNDING)
     assert len(RunFolder(tmp_path / "x-scores").scores()) == 2 * len(scores)
@@ -103,12 +103,12 @@ def test_train_on_synthetic_stands_beside_train_on_real(ready, tmp_path, monkeyp
     monkeypatch.setattr(classifier, "BATCH_SIZE", 32)
     np.savez(tmp_path / "x.npz", images=ready.training.images.numpy(), labels=ready.training.labels.numpy())
     np.savez(tmp_path / "y.npz", images=ready.training.images.numpy())
-    commands.evaluate([f"images={tmp_path / 'x.npz'}", "data=mnist_5k", "tstr=true"])
+    run_command("evaluate", f"images={tmp_path / 'x.npz'}", "data=mnist_5k", "tstr=true")
     (record,) = (found for found in RunFolder(tmp_path / "x-scores").scores() if found.score.startswith("tstr"))
     assert record.full_name == "tstr_mnist_5k_4k"
     assert record.value > 0.5
     assert record.value == pytest.approx(record.real_baseline, abs=0.02)
-    commands.evaluate([f"images={tmp_path / 'y.npz'}", "data=mnist_5k", "tstr=true"])
+    run_command("evaluate", f"images={tmp_path / 'y.npz'}", "data=mnist_5k", "tstr=true")
     (labelled,) = (found for found in RunFolder(tmp_path / "y-scores").scores() if found.score.startswith("tstr"))
     assert labelled.full_name == "tstr_pseudo_labels_mnist_5k_mnist_cnn_4k"
     assert labelled.value == pytest.approx(labelled.real_baseline, abs=0.1)
@@ -133,24 +133,24 @@ MISTAKES = {
 def test_mistakes_are_explained(mistake):
     words, message = MISTAKES[mistake]
     with pytest.raises(UserError, match=message):
-        commands.evaluate(words)
+        run_command("evaluate", *words)
 
 
 def test_more_samples_than_there_are_cannot_be_scored(ready, tmp_path):
     np.savez(tmp_path / "x.npz", images=ready.splits.test.images[:300].numpy())
     with pytest.raises(UserError, match="n=400, but there are only 300 samples; type n=300"):
-        commands.evaluate([f"images={tmp_path / 'x.npz'}", "data=mnist_5k", "n=400"])
+        run_command("evaluate", f"images={tmp_path / 'x.npz'}", "data=mnist_5k", "n=400")
     np.savez(tmp_path / "x.npz", images=ready.splits.test.images[:100].numpy())
     for words in ([], ["n=100"], ["n=129"]):
         with pytest.raises(UserError, match="at least 129 .* there are 500 test images of mnist_5k and 100 samples"):
-            commands.evaluate([f"images={tmp_path / 'x.npz'}", "data=mnist_5k", *words])
+            run_command("evaluate", f"images={tmp_path / 'x.npz'}", "data=mnist_5k", *words)
 
 
 def test_a_part_of_sorted_samples_is_drawn_at_random(ready, tmp_path):
     """As a conditional generator's file is sorted: its first 200 of 500 would be of four classes."""
     order = ready.splits.test.labels.argsort()
     np.savez(tmp_path / "x.npz", images=ready.splits.test.images[order].numpy())
-    commands.evaluate([f"images={tmp_path / 'x.npz'}", "data=mnist_5k", "n=200.0"])
+    run_command("evaluate", f"images={tmp_path / 'x.npz'}", "data=mnist_5k", "n=200.0")
     assert values(RunFolder(tmp_path / "x-scores").scores(), "images")["missing_classes"] == 0
 
 
@@ -183,7 +183,7 @@ class Stub:
 def test_the_inception_distance_stands_beside_its_baseline(a_run, ready, monkeypatch):
     monkeypatch.setattr(scorer, "load_inception", lambda file: Stub())
     monkeypatch.setattr(scorer, "INCEPTION_FEATURES", 2)
-    commands.evaluate([f"run={a_run.path}", "inception=true"])
+    run_command("evaluate", f"run={a_run.path}", "inception=true")
     records = {record.source: record for record in a_run.scores() if record.score == "frechet_inception"}
     measured = Scorer(ready)
     expected = frechet_distance(
@@ -231,7 +231,7 @@ def test_inception_features_are_torch_fidelitys_own(tmp_path, monkeypatch):
 
 def test_inception_needs_more_samples_than_features(a_run):
     with pytest.raises(UserError, match="inception= needs at least 2,049 samples .* got 500"):
-        commands.evaluate([f"run={a_run.path}", "inception=true"])
+        run_command("evaluate", f"run={a_run.path}", "inception=true")
 
 
 # During training

@@ -9,7 +9,8 @@ from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from omegaconf import OmegaConf
 
-from gan_lightning.config.schema import CONF_DIR, check, compose, options
+from gan_lightning.config.compose import CONF_DIR, compose, options
+from gan_lightning.config.schema import check
 from gan_lightning.networks.layers import StretchedSigmoid
 from tests.helpers import built, run, sample
 
@@ -229,7 +230,7 @@ def bare(node):
 def test_an_experiment_of_others_stays_whatever_the_defaults_become(experiment, bare_conf, monkeypatch):
     """It says every number itself: nothing of it comes from the files of its model, networks, loss and penalties."""
     usual = compose(f"experiment={experiment}")
-    monkeypatch.setattr("gan_lightning.config.schema.CONF_DIR", bare_conf)
+    monkeypatch.setattr("gan_lightning.config.compose.CONF_DIR", bare_conf)
     assert compose(f"experiment={experiment}") == usual
 
 
@@ -240,7 +241,7 @@ def test_an_experiment_of_others_takes_back_what_its_model_sets(experiment, bare
     shutil.copytree(bare_conf, tmp_path / "conf")
     for file in (tmp_path / "conf" / "model").iterdir():
         file.write_text(MODEL_WITH_OTHER_DEFAULTS)
-    monkeypatch.setattr("gan_lightning.config.schema.CONF_DIR", tmp_path / "conf")
+    monkeypatch.setattr("gan_lightning.config.compose.CONF_DIR", tmp_path / "conf")
     assert compose(f"experiment={experiment}") == usual
 
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from gan_lightning.cli import commands
-from gan_lightning.config.schema import compose
+from gan_lightning.__main__ import run_command
+from gan_lightning.config.compose import compose
 from gan_lightning.data import Batch, ImageFolder
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation import classifier, extractor
@@ -169,12 +169,12 @@ def test_fingerprints_depend_on_the_images(ready):
 @pytest.mark.slow
 def test_classifier_command_trains_and_writes_a_card(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(extractor, "STEPS", 3)
-    commands.classifier(["data=mnist_5k", f"out={tmp_path}", "data.test_images=400"])
+    run_command("classifier", "data=mnist_5k", f"out={tmp_path}", "data.test_images=400")
     card = json.loads((tmp_path / "mnist_5k_cnn.json").read_text())
     assert card["test_images"] == 400
-    commands.classifier(["data=mnist_5k"])
+    run_command("classifier", "data=mnist_5k")
     assert load_extractor(SHIPPED, "mnist_cnn").sha256 in capsys.readouterr().out
-    commands.classifier(["data=mnist_5k", f"out={tmp_path}", "data.test_images=400"])
+    run_command("classifier", "data=mnist_5k", f"out={tmp_path}", "data.test_images=400")
     assert isinstance(load_extractor(tmp_path, "mnist_5k_cnn"), Extractor)
     assert isinstance(load_extractor(tmp_path, "mnist_5k_cnn").classifier, Classifier)
     assert card["sha256"] in capsys.readouterr().out

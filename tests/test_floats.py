@@ -5,7 +5,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from gan_lightning.config.schema import options
+from gan_lightning.config.compose import options
 from gan_lightning.floats import at_least_float32
 from gan_lightning.models import wgan
 from tests.helpers import built, in_float64

@@ -7,7 +7,7 @@ import torch
 from pytorch_lightning import Callback, Trainer
 
 from benchmarks.loops import BareLoop, in_nchw
-from gan_lightning.config.schema import options
+from gan_lightning.config.compose import options
 from gan_lightning.data import MNIST5k
 from gan_lightning.errors import UserError
 from gan_lightning.images import to_float

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from gan_lightning.build import build
-from gan_lightning.config.schema import compose, options
+from gan_lightning.config.compose import compose, options
 from gan_lightning.losses import (
     BEGAN,
     KL,

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from gan_lightning.build import build
-from gan_lightning.config.schema import compose, options
+from gan_lightning.config.compose import compose, options
 from gan_lightning.errors import UserError
 from gan_lightning.networks.attention import SelfAttention
 from gan_lightning.networks.dcgan import channels, resolutions

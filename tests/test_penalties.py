@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from gan_lightning.cli import commands
-from gan_lightning.config.schema import options
+from gan_lightning.__main__ import run_command
+from gan_lightning.config.compose import options
 from gan_lightning.penalties import (
     DRAGAN,
     R1,
@@ -278,7 +278,7 @@ def test_a_resumed_run_with_lecam_equals_one_that_never_stopped(tmp_path):
     words = (*SMALL, "penalty=lecam", "penalty.lecam.start=1", "augment=diffaugment", "loss=hinge")
     whole = weights(run(tmp_path / "whole", *words, "max_generator_steps=6"))
     parts = run(tmp_path / "parts", *words, "max_generator_steps=3")
-    commands.resume([f"run={parts.path}", "max_generator_steps=6"])
+    run_command("resume", f"run={parts.path}", "max_generator_steps=6")
     assert whole["penalties.0.steps"] == 6
     assert all(torch.equal(value, whole[name]) for name, value in weights(parts).items())
 

@@ -10,7 +10,8 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from gan_lightning.build import build
-from gan_lightning.config.schema import check, compose
+from gan_lightning.config.compose import compose
+from gan_lightning.config.schema import check
 from gan_lightning.errors import UserError
 from gan_lightning.networks.attention import SelfAttention
 from gan_lightning.networks.autoencoder import AutoencoderDiscriminator

@@ -12,10 +12,12 @@ import torch
 from PIL import Image
 from pytorch_lightning import Callback, Trainer
 
+from gan_lightning.__main__ import run_command
 from gan_lightning.build import load_module
 from gan_lightning.callbacks import TrainingMetrics
-from gan_lightning.cli import commands
-from gan_lightning.config.schema import compose
+from gan_lightning.cli.options import parse
+from gan_lightning.cli.resume import apply_overrides
+from gan_lightning.config.compose import compose
 from gan_lightning.errors import UserError
 from gan_lightning.models import GAN
 from gan_lightning.training.run_folder import RunFolder, open_run, read_checkpoint
@@ -179,7 +181,7 @@ def test_resuming_equals_never_having_stopped(tmp_path, case):
     model, first, second = RESUMED[case]
     whole = run(tmp_path / "whole", *model.split(), second)
     parts = run(tmp_path / "parts", *model.split(), first)
-    commands.resume([f"run={parts.path}", "max_images=null", second])
+    run_command("resume", f"run={parts.path}", "max_images=null", second)
     assert parts.status()["generator_steps"] == whole.status()["generator_steps"]
     assert same(weights(parts), weights(whole))
     assert len(parts.status()["sessions"]) == 2
@@ -187,7 +189,7 @@ def test_resuming_equals_never_having_stopped(tmp_path, case):
 
 def test_resuming_goes_on_in_the_same_metrics_and_grids(tmp_path):
     folder = run(tmp_path / "run", *SHORT, "max_generator_steps=4", "callbacks.samples.first=2")
-    commands.resume([f"run={folder.path}", "max_generator_steps=8"])
+    run_command("resume", f"run={folder.path}", "max_generator_steps=8")
     assert [int(row["generator_steps"]) for row in rows(folder)] == [2, 4, 6, 8]
     assert [int(file.stem.removeprefix("step-")) for file in folder.grids()] == [0, 2, 3, 4, 5, 6, 8]
 
@@ -198,14 +200,14 @@ def test_rows_of_steps_that_a_crash_undid_are_dropped(tmp_path):
         columns = rows(folder)[0].keys()
         csv.DictWriter(file, columns).writerow(dict.fromkeys(columns, 999) | {"generator_steps": 6, "images_seen": 48})
         file.write("8,0.")  # and a row that the crash tore
-    commands.resume([f"run={folder.path}", "max_generator_steps=6"])
+    run_command("resume", f"run={folder.path}", "max_generator_steps=6")
     assert [row["loss_d"] == "999" for row in rows(folder)] == [False, False, False]
 
 
 def test_a_spent_budget_is_said_not_ignored(finished):
     message = r"has spent its budget: max_generator_steps=6, and 6 are done; type resume run=.* max_generator_steps=12"
     with pytest.raises(UserError, match=message):
-        commands.resume([f"run={finished.path}"])
+        run_command("resume", f"run={finished.path}")
 
 
 def test_a_schedule_that_has_come_to_zero_is_not_resumed(tmp_path, caplog):
@@ -215,10 +217,10 @@ def test_a_schedule_that_has_come_to_zero_is_not_resumed(tmp_path, caplog):
     half = run(tmp_path / "half", *words, "max_generator_steps=2")
     assert f"resume run={half.path} max_generator_steps=4" in caplog.text
     caplog.clear()
-    commands.resume([f"run={half.path}", "max_generator_steps=4"])
+    run_command("resume", f"run={half.path}", "max_generator_steps=4")
     assert "more samples" in caplog.text and "train longer" not in caplog.text
     with pytest.raises(UserError, match="a learning rate of 0: more steps would change nothing; start a new run with"):
-        commands.resume([f"run={half.path}", "max_generator_steps=8"])
+        run_command("resume", f"run={half.path}", "max_generator_steps=8")
 
 
 @pytest.mark.parametrize(
@@ -238,8 +240,8 @@ def test_a_time_budget_stops_between_two_steps_and_can_be_raised(tmp_path):
     assert spent >= 1
     message = f"has spent its budget: trainer.max_time=00:00:00:01, and {spent:.0f} seconds are done"
     with pytest.raises(UserError, match=message):
-        commands.resume([f"run={folder.path}", "trainer.max_epochs=40"])
-    commands.resume([f"run={folder.path}", "trainer.max_time=null", f"max_generator_steps={steps + 2}"])
+        run_command("resume", f"run={folder.path}", "trainer.max_epochs=40")
+    run_command("resume", f"run={folder.path}", "trainer.max_time=null", f"max_generator_steps={steps + 2}")
     assert folder.status()["generator_steps"] == steps + 2
 
 
@@ -275,7 +277,7 @@ def test_ctrl_c_finishes_the_step_and_saves(tmp_path, name):
     assert read_checkpoint(folder.last)["counters"]["generator_steps"] == folder.status()["generator_steps"] == 3
     assert folder.timelapse.is_file()
     assert signal.getsignal(signal.SIGINT) is before
-    commands.resume([f"run={folder.path}"])
+    run_command("resume", f"run={folder.path}")
     whole = run(tmp_path / "whole", *SHORT, "max_generator_steps=6")
     assert same(weights(folder), weights(whole))
 
@@ -345,14 +347,14 @@ def test_rows_of_a_critic_with_several_steps_hold_both_players(tmp_path):
 def test_resume_changes_budgets_and_devices_and_nothing_the_weights_depend_on(finished):
     for word in ("network.generator.hidden=[64]", "model.latent_dim=7", "seed=1", "data.batch_size=4", "loss.a=1"):
         with pytest.raises(UserError, match=f"{word.split('=')[0]} cannot change when a run goes on.*start a new run"):
-            commands.resume([f"run={finished.path}", word])
+            run_command("resume", f"run={finished.path}", word)
     before = finished.config_file.read_text()
-    with pytest.raises(UserError, match=r"trainer.max_epoch is no option. Did you mean trainer.max_epochs\?"):
-        commands.resume([f"run={finished.path}", "trainer.max_epoch=3"])
-    with pytest.raises(UserError, match=r"accelerator=gup is no choice. Did you mean gpu\?"):
-        commands.resume([f"run={finished.path}", "accelerator=gup"])
+    with pytest.raises(UserError, match=r"trainer.max_epoch is not a valid option. Did you mean trainer.max_epochs\?"):
+        run_command("resume", f"run={finished.path}", "trainer.max_epoch=3")
+    with pytest.raises(UserError, match=r"accelerator=gup is not a valid choice. Did you mean gpu\?"):
+        run_command("resume", f"run={finished.path}", "accelerator=gup")
     assert finished.config_file.read_text() == before
-    cfg = commands.changed(finished.config(), ["accelerator=multi_gpu", "logger=tensorboard"])
+    cfg = apply_overrides(finished.config(), parse(["accelerator=multi_gpu", "logger=tensorboard"]))
     assert (cfg.trainer.accelerator, cfg.trainer.devices, list(cfg.logger)) == ("gpu", -1, ["tensorboard"])
 
 
@@ -360,7 +362,7 @@ def test_resume_goes_on_from_the_last_checkpoint_only(finished):
     earlier = finished.checkpoints / "epoch-0001.ckpt"
     earlier.write_bytes(finished.last.read_bytes())
     with pytest.raises(UserError, match="is not the run's last checkpoint, and going on from it would undo later ones"):
-        commands.resume([f"run={earlier}"])
+        run_command("resume", f"run={earlier}")
 
 
 # Bad folders
@@ -386,7 +388,7 @@ def test_samples_are_the_seeds_alone(tmp_path, finished):
     import numpy as np
 
     def draw(name, *words):
-        commands.sample([f"run={finished.path}", f"out={tmp_path / name}", *words])
+        run_command("sample", f"run={finished.path}", f"out={tmp_path / name}", *words)
         return np.load(tmp_path / name)["images"]
 
     images = draw("a.npz", "n=300", "seed=3")
@@ -397,17 +399,17 @@ def test_samples_are_the_seeds_alone(tmp_path, finished):
 
 
 def test_samples_as_a_grid_and_as_files(tmp_path, finished):
-    commands.sample([f"run={finished.path}", "n=9", f"out={tmp_path / 'new' / 'grid.png'}"])
+    run_command("sample", f"run={finished.path}", "n=9", f"out={tmp_path / 'new' / 'grid.png'}")
     with Image.open(tmp_path / "new" / "grid.png") as image:
         assert image.size == (92, 92)
-    commands.sample([f"run={finished.path}", "n=5", f"out={tmp_path / 'files'}"])
+    run_command("sample", f"run={finished.path}", "n=5", f"out={tmp_path / 'files'}")
     assert len(list((tmp_path / "files").glob("*.png"))) == 5
     with pytest.raises(UserError, match=r"type out=FILE.png \(a grid\), out=FILE.npz \(an array\) or out=FOLDER"):
-        commands.sample([f"run={finished.path}", "out=samples.jpg"])
+        run_command("sample", f"run={finished.path}", "out=samples.jpg")
 
 
 def test_samples_say_whose_weights_drew_them(tmp_path, finished, capsys):
     plain = run(tmp_path / "run", *SHORT, "max_generator_steps=1", "model.ema_half_life=null")
     for folder, whose in ((finished, "ema"), (plain, "raw")):
-        commands.sample([f"run={folder.path}", "n=1", f"out={tmp_path / 'x.npz'}"])
+        run_command("sample", f"run={folder.path}", "n=1", f"out={tmp_path / 'x.npz'}")
         assert f"1 samples of {folder.last} ({whose} weights, seed 0) in" in capsys.readouterr().out

@@ -6,15 +6,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from gan_lightning.models.energy import pulling_away
 from PIL import Image
 from torch.nn.utils.parametrize import is_parametrized
 
+from gan_lightning.__main__ import run_command
 from gan_lightning.build import build_module, load_module
-from gan_lightning.cli import commands
-from gan_lightning.config.schema import compose, options
+from gan_lightning.config.compose import compose, options
 from gan_lightning.errors import UserError
 from gan_lightning.losses import BEGAN
-from gan_lightning.models.energy import pulling_away
 from gan_lightning.models.gan import Sample, Verdict
 from gan_lightning.networks.resnet import ConditionalBatchNorm
 from tests.helpers import assert_same, built, in_float64, run
@@ -160,20 +160,20 @@ def test_a_conditional_game_needs_classes():
 def test_a_conditional_run_shows_a_column_for_each_class_and_draws_what_is_asked_for(tmp_path):
     folder = run(tmp_path / "run", "model=cgan", "max_generator_steps=2", "callbacks.samples.images=14")
     assert Image.open(folder.grids()[-1]).size == (10 * 30 + 2, 2 * 30 + 2)
-    commands.sample([f"run={folder.path}", "n=5", "labels=[3,5]", f"out={tmp_path / 'drawn.npz'}"])
-    commands.sample([f"run={folder.path}", "n=12", f"out={tmp_path / 'every.npz'}"])
+    run_command("sample", f"run={folder.path}", "n=5", "labels=[3,5]", f"out={tmp_path / 'drawn.npz'}")
+    run_command("sample", f"run={folder.path}", "n=12", f"out={tmp_path / 'every.npz'}")
     with np.load(tmp_path / "drawn.npz") as drawn, np.load(tmp_path / "every.npz") as every:
         assert drawn["labels"].tolist() == [3, 5, 3, 5, 3] and every["labels"].tolist() == [*range(10), 0, 1]
         module, _ = load_module(str(folder.path))
         assert np.array_equal(drawn["images"], module.draw(5, labels=torch.tensor([3, 5, 3, 5, 3])).numpy())
     with pytest.raises(UserError, match="labels=10 is not allowed: classes are 0 to 9; type labels=9"):
-        commands.sample([f"run={folder.path}", "labels=10"])
+        run_command("sample", f"run={folder.path}", "labels=10")
 
 
 def test_labels_of_an_unconditional_generator_are_refused(tmp_path):
     folder = run(tmp_path / "run", "network=mlp", "max_generator_steps=1")
-    with pytest.raises(UserError, match="labels=3: this generator is told no classes; leave labels= out"):
-        commands.sample([f"run={folder.path}", "labels=3"])
+    with pytest.raises(UserError, match="labels=3: this generator is not conditional on classes; leave labels= out"):
+        run_command("sample", f"run={folder.path}", "labels=3")
 
 
 # InfoGAN

@@ -1,1 +1,1 @@
-"""The commands of the command line, one file each."""
+"""The commands, one file each: its `Options` say what can be typed, its `main` does it."""

@@ -1,1 +1,1 @@
-"""The configuration: where conf/ is, what its keys may hold, what an error means."""
+"""The configuration: composing it, checking it, and saying what is wrong with it."""

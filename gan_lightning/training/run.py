@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from omegaconf import DictConfig, OmegaConf
@@ -31,10 +31,12 @@ from gan_lightning.callbacks import (
     TrainingMetrics,
 )
 from gan_lightning.callbacks.evaluation import check_monitors, validation_options
+from gan_lightning.config.messages import word_of
 from gan_lightning.config.schema import check
 from gan_lightning.errors import UserError
 from gan_lightning.loggers import CSVLogger, GuardedWandbLogger, build_logger
 from gan_lightning.report.figures import plot_metrics, plot_scores
+from gan_lightning.training.objective import check_objective, read_objective
 from gan_lightning.training.precision import choose_precision
 from gan_lightning.training.run_folder import RunFolder
 
@@ -48,9 +50,22 @@ DDP = (
 )  # must find unused parameters: each loss touches only one network's
 
 
+class Result(NamedTuple):
+    """What a training run ends with.
+
+    Attributes:
+        state: "finished", or "interrupted" when the user stopped it.
+        objective: The value of the score that `objective` names, lower always better; None without an objective, and
+            for a run that was interrupted.
+    """
+
+    state: str
+    objective: float | None
+
+
 def train(
     cfg: DictConfig, folder: RunFolder, name: str, group: str | None = None, checkpoint: Path | None = None
-) -> str:
+) -> Result:
     """Train what a configuration says in a run folder; go on from a checkpoint when one is given.
 
     Args:
@@ -59,9 +74,6 @@ def train(
         name: Name of the run in W&B.
         group: Name of the W&B runs that belong together, such as a sweep's.
         checkpoint: The checkpoint to go on from; None starts anew.
-
-    Returns:
-        "finished", or "interrupted" when the user stopped it.
 
     Raises:
         UserError: Something is wrong that the user can put right; nearly always before any data is read.
@@ -74,6 +86,7 @@ def train(
     module = build_module(cfg, data.image_shape, len(data.class_names))
     callbacks = build_callbacks(cfg)
     check_monitors(callbacks)
+    check_objective(cfg.objective, callbacks, len(data.class_names))
     options = validation_options(callbacks) | trainer_options(cfg)
     start_folder(cfg, folder, resumed=checkpoint is not None)
     loggers: list[Logger] = []
@@ -84,7 +97,8 @@ def train(
         trainer.fit(module, datamodule=data, ckpt_path=checkpoint)
     rates = [group["lr"] for optimizer in trainer.optimizers for group in optimizer.param_groups]
     conclude(cfg, folder, loggers, learns=any(rates))
-    return folder.status()["state"]
+    state = folder.status()["state"]
+    return Result(state, None if state == "interrupted" else read_objective(cfg.objective, trainer.callback_metrics))
 
 
 def settle_budget(cfg: DictConfig) -> None:
@@ -212,7 +226,7 @@ def conclude(cfg: DictConfig, folder: RunFolder, loggers: list[Logger], learns: 
         "\n%s after %s generator steps, %s images, %s of training",
         status["state"], f"{status['generator_steps']:,}", f"{status['images_seen']:,}", spent,
     )  # fmt: skip
-    run = readable(folder.path)
+    run = word_of("run", readable(folder.path))
     grids = folder.grids()
     files = {
         f"samples ({len(grids)})": grids[-1] if grids else None,
@@ -225,10 +239,10 @@ def conclude(cfg: DictConfig, folder: RunFolder, loggers: list[Logger], learns: 
         "best": folder.best,
     }
     rows = {what: readable(file) for what, file in files.items() if file is not None and file.exists()}
-    rows["more samples"] = f"python -m gan_lightning sample run={run} n=100 out=grid.png"
-    rows["every score"] = f"python -m gan_lightning evaluate run={run}"
+    rows["more samples"] = f"python -m gan_lightning sample {run} n=100 out=grid.png"
+    rows["every score"] = f"python -m gan_lightning evaluate {run}"
     if learns:
-        rows["train longer"] = " ".join(["python -m gan_lightning resume", f"run={run}", *longer(cfg, status)])
+        rows["train longer"] = " ".join(["python -m gan_lightning resume", run, *longer(cfg, status)])
     for logger in loggers:
         if isinstance(logger, GuardedWandbLogger) and logger.sync_command:
             rows["W&B upload"] = logger.sync_command

@@ -1,0 +1,121 @@
+"""The command evaluate: every score of a trained generator, or of images of any origin."""
+
+from pathlib import Path
+
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf
+from pydantic import Field, NonNegativeInt, PositiveInt
+
+from gan_lightning.cli.options import (
+    CommandOptions,
+    compose_data,
+    parse,
+    read_options,
+    split_data_overrides,
+    typed_value,
+)
+from gan_lightning.config.compose import options as choices
+from gan_lightning.config.messages import explained
+from gan_lightning.config.schema import check
+from gan_lightning.errors import UserError
+from gan_lightning.evaluation.protocol import Split
+
+
+class Options(CommandOptions):
+    """Measure every score, and beside it what real images score.
+
+      python -m gan_lightning evaluate run=FOLDER
+      python -m gan_lightning evaluate images=FILE.npz data=mnist
+
+    A run is compared with the data it was trained on; data.dir=FOLDER says where these have moved. Images of any
+    other program are compared with data=NAME, whose own options follow as data.KEY=VALUE.
+    """
+
+    run: str | None = Field(None, description="Run folder, or one of its checkpoint files.")
+    images: str | None = Field(None, description="FILE.npz or FOLDER of images to score instead of a run.")
+    data: str | None = Field(None, description="Data set that images= are compared with.")
+    out: str | None = Field(None, description="Folder for the scores of images=; null: beside the images.")
+    n: PositiveInt | None = Field(
+        None, description="Number of samples, and of real images; null: as many as there are, at most 10,000."
+    )
+    split: Split = Field("test", description="Images to compare with: test, or validation for choices made before.")
+    seed: NonNegativeInt = Field(0, description="Seed of the noise that the samples of a run are drawn from.")
+    tstr: bool = Field(False, description="Whether to train a classifier on samples and test it on real images, too.")
+    inception: bool | str = Field(
+        False, description="Whether to measure the Frechet distance of Inception's features, too; or its weights' FILE."
+    )
+
+
+def main(words: list[str]) -> None:
+    """Evaluate the run or the images that the words name."""
+    of_data, own = split_data_overrides(words)
+    options = read_options(Options, own)
+    if (options.run is None) == (options.images is None):
+        raise UserError("type evaluate run=FOLDER, or evaluate images=FILE.npz|FOLDER data=mnist (one of the two)")
+    if options.run is not None:
+        refuse(own, ("data", "out"), "belongs to evaluate images=; a run is scored on its own data, in its own folder")
+        evaluate_run(options.run, options, of_data)
+    elif options.images is not None:
+        refuse(own, ("seed",), "belongs to evaluate run=; images= are drawn already")
+        evaluate_images(options.images, options, of_data)
+
+
+def refuse(given: dict[str, Override], keys: tuple[str, ...], why: str) -> None:
+    """Refuse options that mean nothing here."""
+    for key in keys:
+        if key in given:
+            raise UserError(f"{given[key].input_line} {why}")
+
+
+def evaluate_run(run: str, options: Options, of_data: list[str]) -> None:
+    """Score a trained generator by the data it was trained on; figures go to its run folder."""
+    from gan_lightning.build import build_data, load_module
+    from gan_lightning.evaluation.score_sources import generator_sources, score_sources
+    from gan_lightning.evaluation.scorer import Scorer
+    from gan_lightning.training.run_folder import open_run
+
+    folder, _ = open_run(run)
+    module, checkpoint = load_module(run)
+    data = build_data(move_data(folder.config(), of_data))
+    facts = {
+        "run": str(folder.path), "checkpoint": checkpoint.name, "generator_steps": module.generator_steps,
+        "images_seen": module.images_seen, "seed": options.seed,
+    }  # fmt: skip
+    scorer = Scorer(data, options.split, options.n, tstr=options.tstr, inception=options.inception)
+    print(f"{checkpoint}: {module.generator_steps:,} generator steps, {module.images_seen:,} images")
+    score_sources(generator_sources(module, options.seed), scorer, facts, folder)
+
+
+def move_data(cfg: DictConfig, of_data: list[str]) -> DictConfig:
+    """A run's configuration, with another folder of its data set."""
+    for override in parse(of_data):
+        if override.key_or_group != "data.dir":
+            raise UserError(
+                f"{override.input_line}: a run is scored on the data it was trained on; only data.dir= may have moved"
+            )
+        with explained():
+            OmegaConf.update(cfg, "data.dir", typed_value(override, str))
+    check(cfg)
+    return cfg
+
+
+def evaluate_images(images: str, options: Options, of_data: list[str]) -> None:
+    """Score pictures of any origin; figures go to `out`, or beside the pictures."""
+    if options.data is None:
+        raise UserError(f"data= is missing: which images are the real ones? Allowed: {', '.join(choices('data'))}")
+    cfg = compose_data(options.data, of_data)
+    path = Path(images).expanduser().resolve()
+
+    from gan_lightning.build import build_data
+    from gan_lightning.evaluation.samples import read_samples
+    from gan_lightning.evaluation.score_sources import image_source, score_sources
+    from gan_lightning.evaluation.scorer import Scorer
+    from gan_lightning.training.run_folder import RunFolder
+
+    data = build_data(cfg)
+    samples, labels = read_samples(path, data.image_shape, len(data.class_names))
+    scorer = Scorer(
+        data, options.split, options.n, available=len(samples), tstr=options.tstr, inception=options.inception
+    )
+    out = path.with_name(f"{path.stem}-scores") if options.out is None else Path(options.out)
+    score_sources([image_source(samples, labels)], scorer, {"images": str(path)}, RunFolder(out))

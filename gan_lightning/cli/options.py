@@ -1,0 +1,139 @@
+"""What all commands share: words of the command line, read by Hydra's grammar and checked against a command's options.
+
+A command's options are a subclass of `CommandOptions`: its docstring is the head of `--help`, and each field states
+its type, its default and a description once.
+"""
+
+import inspect
+from collections.abc import Iterable
+from typing import Any, TypeVar, get_args, get_type_hints
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, OverrideType
+from omegaconf import DictConfig
+from pydantic import BaseModel, ConfigDict
+
+from gan_lightning.config.compose import compose
+from gan_lightning.config.messages import did_you_mean, explained, word_of
+from gan_lightning.config.schema import check, check_value
+from gan_lightning.errors import UserError
+
+
+class CommandOptions(BaseModel):
+    """The options of a command."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+AnyOptions = TypeVar("AnyOptions", bound=CommandOptions)
+
+
+# Reading
+
+
+def parse(words: Iterable[str]) -> list[Override]:
+    """Read words by Hydra's override grammar.
+
+    Raises:
+        UserError: A word is not of the form key=value, or names several values, which only a sweep takes.
+    """
+    with explained():
+        overrides = OverridesParser.create().parse_overrides(list(words))
+    for override in overrides:
+        if override.is_sweep_override():
+            key, text = override.key_or_group, text_of(override)
+            raise UserError(
+                f"{key}={text} names several values, and only training with -m takes those; type one value, or "
+                f"{key}=[{text}] where the option takes a list; a value with a comma needs quotes: {word_of(key, text)}"
+            )
+    return overrides
+
+
+def text_of(override: Override) -> str:
+    """The value of an override as it was typed."""
+    return (override.input_line or "").partition("=")[2]
+
+
+def keyed(overrides: Iterable[Override]) -> dict[str, Override]:
+    """Overrides by their keys.
+
+    Raises:
+        UserError: A key is given twice, or a word begins with + or ~, which change the configuration of a training.
+    """
+    by_key: dict[str, Override] = {}
+    for override in overrides:
+        key, word = override.key_or_group, override.input_line
+        if override.type is not OverrideType.CHANGE or override.package:
+            raise UserError(
+                f"{word}: +, ~ and @ change the configuration of a training; this command takes key=value only: "
+                f"type {key}=VALUE, or leave {key} out"
+            )
+        if key in by_key:
+            raise UserError(f"{key}= is given twice, as {by_key[key].input_line} and {word}; type one of them")
+        by_key[key] = override
+    return by_key
+
+
+def split_data_overrides(words: list[str]) -> tuple[list[str], dict[str, Override]]:
+    """Split off words for the data set (data.size=28), which its own configuration checks, from the command's own."""
+    overrides = keyed(parse(words))
+    of_data = {key: override for key, override in overrides.items() if key.startswith("data.")}
+    own = {key: override for key, override in overrides.items() if key not in of_data}
+    return [str(override.input_line) for override in of_data.values()], own
+
+
+def read_options(schema: type[AnyOptions], overrides: dict[str, Override]) -> AnyOptions:
+    """Check words against a command's options; each value is converted to its option's type.
+
+    Raises:
+        UserError: A key is unknown or missing, or a value is not allowed.
+    """
+    hints = get_type_hints(schema, include_extras=True)
+    values = {}
+    for key, override in overrides.items():
+        if key not in schema.model_fields:
+            raise UserError(f"{key} is not a valid option here.{did_you_mean(key, schema.model_fields)}")
+        values[key] = check_value(key, typed_value(override, hints[key]), hints[key])
+    for key, field in schema.model_fields.items():
+        if field.is_required() and key not in values:
+            raise UserError(f"{key}= is missing. Allowed: {', '.join(sorted(schema.model_fields))}")
+    return schema(**values)
+
+
+def typed_value(override: Override, hint: Any) -> Any:
+    """The value of an override; a number is text where a name is wanted: run=2026 is the folder 2026."""
+    value = override.value()
+    wants_text = str in (hint, *get_args(hint)) and bool not in get_args(hint)
+    return text_of(override) if wants_text and isinstance(value, bool | int | float) else value
+
+
+def compose_data(name: str, of_data: Iterable[str]) -> DictConfig:
+    """The checked configuration of a data set, some of its options changed.
+
+    Args:
+        name: A choice of the config group `data`.
+        of_data: Words such as data.dir=FOLDER.
+    """
+    with explained():
+        cfg = compose(f"data={name}", *of_data)
+    check(cfg)
+    return cfg
+
+
+# Help
+
+
+def format_help(schema: type[CommandOptions]) -> str:
+    """The text of a command's --help: its docstring, then each option with its default and description."""
+    rows = []
+    for name, field in schema.model_fields.items():
+        default = "..." if field.is_required() else format_default(field.default)
+        rows.append((f"{name}={default}", field.description))
+    width = max((len(typed) for typed, _ in rows), default=0)
+    lines = [f"  {typed:<{width}}  {description}" for typed, description in rows]
+    return "\n".join([inspect.getdoc(schema) or "", *(["", *lines] if lines else [])]) + "\n"
+
+
+def format_default(value: Any) -> str:
+    """A default as it would be typed."""
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,89 @@
+"""The command sample: draw images from a trained generator."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveInt
+
+from gan_lightning.cli.options import CommandOptions, keyed, parse, read_options
+from gan_lightning.errors import UserError
+
+
+class Options(CommandOptions):
+    """Draw images from a trained generator.
+
+      python -m gan_lightning sample run=FOLDER n=100 out=grid.png
+
+    A run folder is what training names at its end.
+    """
+
+    run: str = Field(description="Run folder, or one of its checkpoint files.")
+    n: PositiveInt = Field(64, description="Number of images.")
+    seed: NonNegativeInt = Field(0, description="Seed of the latent vectors; the same seed draws the same images.")
+    weights: Literal["ema", "raw"] = Field("ema", description="Averaged weights of the generator, or those as trained.")
+    labels: list[NonNegativeInt] | NonNegativeInt | None = Field(
+        None, description="Class of every image, or a list of classes to take in turn; null: every class in turn."
+    )
+    out: str = Field("samples.png", description="FILE.png for a grid, FILE.npz for an array, or a FOLDER of PNG files.")
+
+
+def main(words: list[str]) -> None:
+    """Draw the images that the words ask for, and write them."""
+    options = read_options(Options, keyed(parse(words)))
+    out = Path(options.out)
+    if out.suffix not in WRITERS:
+        raise UserError(f"out={out} is not allowed: type out=FILE.png (a grid), out=FILE.npz (an array) or out=FOLDER")
+
+    from gan_lightning.build import load_module
+
+    module, checkpoint = load_module(options.run)
+    sampler = module.sampler(options.weights)
+    labels = choose_labels(sampler, options)
+    images = sampler.sample(options.n, options.seed, labels)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    WRITERS[out.suffix](images, labels, out)
+    weights = options.weights if options.weights in module.kept_weights else "raw"
+    print(f"{options.n} samples of {checkpoint} ({weights} weights, seed {options.seed}) in {out}")
+
+
+def choose_labels(sampler: Any, options: Options) -> Any:
+    """The class of each sample: those of `labels=` in turn, else every class in turn; None for an unconditional one."""
+    import torch
+
+    every = sampler.labels(options.n)
+    if options.labels is None:
+        return every
+    if every is None:
+        raise UserError(f"labels={options.labels}: this generator is not conditional on classes; leave labels= out")
+    wanted = options.labels if isinstance(options.labels, list) else [options.labels]
+    if not wanted or max(wanted) >= sampler.conditioning.num_classes:
+        last = sampler.conditioning.num_classes - 1
+        raise UserError(f"labels={options.labels} is not allowed: classes are 0 to {last}; type labels={last}")
+    return torch.tensor(wanted)[torch.arange(options.n) % len(wanted)]
+
+
+def write_grid(images: Any, labels: Any, out: Path) -> None:
+    """Write one picture of all images."""
+    from gan_lightning.images import grid, save_png
+
+    save_png(grid(images), out)
+
+
+def write_array(images: Any, labels: Any, out: Path) -> None:
+    """Write `images`, uint8 (n, C, H, W), and `labels`, int64 (n,), where there are any."""
+    import numpy as np
+
+    np.savez_compressed(out, images=images.numpy(), **({} if labels is None else {"labels": labels.numpy()}))
+
+
+def write_folder(images: Any, labels: Any, out: Path) -> None:
+    """Write a PNG file for each image."""
+    from gan_lightning.images import save_png
+
+    for index, image in enumerate(images):
+        save_png(image, out / f"{index:06d}.png")
+
+
+WRITERS: dict[str, Callable[[Any, Any, Path], None]] = {".png": write_grid, ".npz": write_array, "": write_folder}
+"""How samples are written, by the suffix of `out=`."""

@@ -1,0 +1,133 @@
+"""The command train: one run, or a sweep of several, under Hydra."""
+
+import gc
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig
+
+from gan_lightning.cli.options import CommandOptions
+from gan_lightning.errors import UserError
+
+if TYPE_CHECKING:
+    from gan_lightning.training.run_folder import RunFolder
+
+log = logging.getLogger(__name__)
+
+FAILED = sys.float_info.max
+"""The objective of a job that failed: the worst there is, and finite, as sweepers need it."""
+
+
+class Options(CommandOptions):
+    """Train a GAN; with -m, one for each combination of the values given.
+
+      python -m gan_lightning model=wgan_gp data=fashion_mnist
+      python -m gan_lightning -m model=gan,wgan seed=0,1,2
+      python -m gan_lightning model=wgan --cfg job     print every option with its value, and train nothing
+
+    Every option that --cfg job prints can be typed as key=value. `python -m gan_lightning list` names the choices of
+    model=, network=, loss=, data= and the other groups. +key=value adds a key, ~key removes one.
+
+    A sweep needs no more than commas. With objective=frechet (and callbacks.evaluation.every_n_epochs=1), each of its
+    jobs returns that score to Hydra's sweeper, so that one for Optuna, Ax or Nevergrad can minimize it.
+    """
+
+
+def main(words: list[str]) -> None:
+    """Train what the words say.
+
+    Raises:
+        UserError: The words say nothing that can be trained, or the one run failed.
+        SystemExit: A job of a sweep failed; the others have run.
+    """
+    import hydra
+
+    from gan_lightning.config.compose import CONF_DIR
+    from gan_lightning.config.messages import explained
+
+    words = sorted(words, key=lambda word: word not in ("-m", "--multirun"))  # Hydra takes no flag between overrides
+    sys.argv[1:] = words  # what Hydra, and the helper processes of a several-process run, read
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands its errors on instead of printing them
+    errors: list[Exception] = []
+    with explained():
+        hydra.main(str(CONF_DIR), "train", version_base="1.3")(lambda cfg: run_job(cfg, errors))()
+    if errors:
+        raise errors[0]
+
+
+def run_job(cfg: DictConfig, errors: list[Exception]) -> float | None:
+    """Hydra's task: train one run, in the folder that Hydra made for it.
+
+    Args:
+        cfg: The composed configuration.
+        errors: Takes the error that the command ends with. Errors of a sweep's jobs are recorded in their folders
+            instead, so that the other jobs go on.
+
+    Returns:
+        The value of the score that `objective` names, lower always better, which Hydra's sweepers minimize: `FAILED`
+        for a run that failed; None without an objective.
+
+    Raises:
+        KeyboardInterrupt: The user stopped the run; the jobs of a sweep that were to follow do not start.
+    """
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    from gan_lightning.training.run import train
+    from gan_lightning.training.run_folder import RunFolder
+
+    hydra_cfg = HydraConfig.get()
+    sweeping = hydra_cfg.mode == RunMode.MULTIRUN
+    folder = RunFolder(Path(hydra_cfg.runtime.output_dir))
+    choices: Any = hydra_cfg.runtime.choices
+    name = hydra_cfg.job.override_dirname or f"{choices.model}-{choices.data}"
+    if folder.is_used() and "LOCAL_RANK" not in os.environ:  # a helper process shares the folder of the first
+        errors.append(run_exists_error(folder, sweeping))
+        return FAILED
+    try:
+        if sweeping:
+            check_single_process(cfg)
+        result = train(cfg, folder, name, group=Path(hydra_cfg.sweep.dir).name if sweeping else None)
+    except Exception as error:
+        record_failure(error, folder, sweeping, errors)
+        return FAILED
+    finally:
+        gc.collect()
+    if result.state == "interrupted":
+        raise KeyboardInterrupt
+    return result.objective
+
+
+def run_exists_error(folder: "RunFolder", sweeping: bool) -> UserError:
+    """The error for a folder that holds a run already, which is never written over."""
+    from gan_lightning.config.messages import word_of
+
+    resume = f"python -m gan_lightning resume {word_of('run', folder.path)}"
+    return UserError(
+        f"{folder.path} already holds a run; go on with it by `{resume}`, "
+        f"or type another hydra.{'sweep' if sweeping else 'run'}.dir="
+    )
+
+
+def record_failure(error: Exception, folder: "RunFolder", sweeping: bool, errors: list[Exception]) -> None:
+    """Report a job's error: in a sweep now and in the summary, otherwise as the command's own."""
+    if not sweeping:
+        errors.append(error)
+        if not folder.status() and folder.path.is_dir() and not any(folder.path.iterdir()):
+            folder.path.rmdir()
+        return
+    log.error("%s: %s", folder.path.name, error, exc_info=None if isinstance(error, UserError) else error)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    folder.write_status(folder.status() | {"state": "failed", "error": str(error)})
+
+
+def check_single_process(cfg: DictConfig) -> None:
+    """Refuse runs of several processes in a sweep: Lightning starts them by repeating the command line, the sweep."""
+    if cfg.trainer.devices != 1:
+        raise UserError(
+            f"a sweep cannot start runs of several processes (trainer.devices={cfg.trainer.devices}); "
+            "type trainer.devices=1, or start the runs one by one"
+        )

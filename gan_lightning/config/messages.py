@@ -1,0 +1,115 @@
+"""What an error of Hydra's or OmegaConf's means for the person who typed the command."""
+
+import difflib
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from hydra.core.override_parser.types import Quote, QuotedString
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
+
+from gan_lightning.config.compose import groups, options
+from gan_lightning.errors import UserError
+
+CONFIG_ERRORS = (HydraException, OmegaConfBaseException, ValueError)
+"""What composing a configuration raises; ValueError for a group that is set to null."""
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Raise errors of composing and changing a configuration as UserErrors in plain words."""
+    try:
+        yield
+    except CONFIG_ERRORS as error:
+        raise explain(error) from error
+
+
+def explain(error: Exception) -> UserError:
+    """What one of `CONFIG_ERRORS` means: what was got, what is allowed and, where that can be guessed, what to type."""
+    cause = error.__cause__ if isinstance(error, ConfigCompositionException) and error.__cause__ else error
+    match cause:
+        case ConfigAttributeError() | ConfigKeyError() if isinstance(cause.parent_node, DictConfig):
+            return UserError(explain_key(str(cause.full_key), cause.parent_node))
+        case MissingConfigException() if cause.missing_cfg_file:
+            return UserError(explain_choice(cause.missing_cfg_file, cause.options or []))
+        case MissingMandatoryValue():
+            return UserError(f"{cause.full_key} has no value: type {cause.full_key}=VALUE")
+        case OverrideParseException():
+            return UserError(explain_word(cause.override))
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return UserError("\n".join([*lines, *([] if cause is error else str(cause).splitlines()[:1])]))
+
+
+def explain_key(full_key: str, parent_node: DictConfig) -> str:
+    """A key that does not exist beside the other keys of its parent."""
+    parent, _, key = full_key.rpartition(".")
+    allowed = {str(name) for name in parent_node if not str(name).startswith("_")}
+    if not parent:
+        allowed = (allowed | set(groups())) - {"hydra"}
+    hint = did_you_mean(key, allowed, f"{parent}." if parent else "", keys_ending_in(key, parent_node._get_root()))
+    return f"{full_key} is not a valid option.{hint}"
+
+
+def keys_ending_in(key: str, node: Any, path: str = "") -> list[str]:
+    """The full keys of a configuration whose last part is `key`: updates.n_critic for n_critic."""
+    if not isinstance(node, DictConfig):
+        return []
+    found = []
+    for name in map(str, node):
+        full = f"{path}.{name}" if path else name
+        inside = None if OmegaConf.is_missing(node, name) else node._get_node(name)
+        found += [full] if name == key else keys_ending_in(key, inside, full)
+    return found
+
+
+def explain_choice(missing_file: str, found: Iterable[str]) -> str:
+    """A choice that a config group does not have.
+
+    Args:
+        missing_file: Path of the file that was looked for in conf/, without its suffix.
+        found: Choices that Hydra found; it looks for none in a folder of a group, nor for a word of a list.
+    """
+    if missing_file.startswith("hydra/"):
+        group, _, choice = missing_file.rpartition("/")
+        return f"{group}={choice} is not a valid choice.{did_you_mean(choice, found)}"
+    group, _, choice = missing_file.partition("/")
+    return f"{group}={choice} is not a valid choice.{did_you_mean(choice, options(group))}"
+
+
+def explain_word(word: str) -> str:
+    """A word of the command line that Hydra's grammar does not allow."""
+    key, equals, value = word.partition("=")
+    if not equals:
+        return f"{word} is not of the form key=value; add --help to see what can be typed"
+    return (
+        f"{word} cannot be read as key=value: there is no space before the =, and a value with characters other than "
+        f"a-z, A-Z, 0-9, spaces and _-./:+ needs quotes within quotes: type {word_of(key.strip(), value.strip())}"
+    )
+
+
+def word_of(key: str, value: object) -> str:
+    """`key=value` as it is typed in a shell, with the quotes that Hydra's grammar and the shell need."""
+    text = str(value)
+    if re.fullmatch(r"[\w./:+%@-]+", text, re.ASCII):
+        return f"{key}={text}"
+    return shlex.quote(f"{key}={QuotedString(text, Quote.double).with_quotes()}")
+
+
+def did_you_mean(word: str, allowed: Iterable[str], prefix: str = "", elsewhere: Sequence[str] = ()) -> str:
+    """` Did you mean X? Allowed: ...` for a word that is not among the allowed ones.
+
+    Args:
+        word: The word that was typed.
+        allowed: The words that could have been typed.
+        prefix: What stands before each of these words on the command line, such as "model.".
+        elsewhere: Full keys that end in the very word: more likely meant than another that is spelled alike.
+    """
+    names = sorted(map(str, allowed))
+    close = [f"{prefix}{name}" for name in difflib.get_close_matches(word, names, n=1, cutoff=0.5)]
+    meant = " or ".join(elsewhere or close)
+    hint = f" Did you mean {meant}?" if meant else ""
+    return f"{hint} Allowed: {', '.join(names) or 'none'}"
