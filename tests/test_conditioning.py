@@ -7,7 +7,7 @@ from PIL import Image
 
 from gan_lightning.build import build_module, load_module
 from gan_lightning.cli import commands
-from gan_lightning.config.schema import compose
+from gan_lightning.config.schema import compose, options
 from gan_lightning.errors import UserError
 from gan_lightning.models.discriminate import Sample
 from tests.helpers import built, run
@@ -63,6 +63,17 @@ def test_the_critics_logits_depend_on_the_label(model):
     real, _ = batch(module)
     other = Sample(real.x, real.y.roll(1, 1))
     assert (module.discriminate(real).logits - module.discriminate(other).logits).abs().min() > 0
+
+
+@pytest.mark.parametrize("conditioning", options("conditioning"))
+def test_every_condition_is_as_wide_as_the_generator_reads(conditioning):
+    module = built("network=mlp", f"conditioning={conditioning}")
+    given, width = module.conditioning, module.conditioning.condition_dim
+    real = given.of_real(torch.tensor([1, 2, 3]))
+    drawn = given.of_samples(3, given.labels(3), torch.Generator())
+    assert real.shape == given.of_fake(real).shape == drawn.shape == (3, width)
+    assert real.dtype == given.of_fake(real).dtype == drawn.dtype == torch.get_default_dtype()
+    assert module.generator.layers[0].in_features == module.prior.dim + width
 
 
 def test_a_conditional_model_needs_classes():
