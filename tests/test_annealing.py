@@ -54,7 +54,7 @@ def test_annealings_apply_one_after_another_with_any_optimizer(words, monkeypatc
             assert optimizer.param_groups[0]["betas"] == pytest.approx((0.5, 0.9))
 
 
-def test_without_annealing_all_numbers_stay_and_a_scheduler_may_set_the_rates(monkeypatch):
+def test_without_annealing_all_numbers_stay_as_configured(monkeypatch):
     module = built("model=r3gan", "annealing=none")
     for optimizer in annealed(module, monkeypatch, images_seen=10**9, budget_spent=1.0):
         assert optimizer.param_groups[0]["lr"] == optimizer.defaults["lr"]

@@ -128,7 +128,11 @@ def test_pulling_away_is_the_generators_alone_and_does_not_depend_on_the_codes_l
 
 
 def test_the_base_term_adds_nothing_to_either_loss():
-    term, sample, output = AuxiliaryTerm(), Sample(torch.empty(2), torch.empty(2, 0)), DiscriminatorOutput(torch.zeros(2))
+    term, sample, output = (
+        AuxiliaryTerm(),
+        Sample(torch.empty(2), torch.empty(2, 0)),
+        DiscriminatorOutput(torch.zeros(2)),
+    )
     assert term.discriminator(sample, sample, output, output) is None and term.generator(sample, output) is None
 
 

@@ -72,10 +72,14 @@ def test_clipping_weights_that_are_divided_by_their_norm_is_refused():
         built("model=wgan", "model.spectral_norm=true")
 
 
-@pytest.mark.parametrize("words", [("penalty=r1", "network.discriminator.norm=none"), ("model=infogan",)])
+@pytest.mark.parametrize(
+    "words", [("penalty=r1", "network.discriminator.norm=none"), ("model=infogan",), ("conditioning=labels",)]
+)
 def test_packing_is_refused_where_it_has_no_meaning(words):
-    with pytest.raises(UserError, match=r"model.pack=2.*penalty=none"):
+    cure = r"model.pack=2.*type model.pack=1, or conditioning=none auxiliary=none penalty=none"
+    with pytest.raises(UserError, match=cure):
         built(*words, "model.pack=2")
+    built(*words, "model.pack=1")
     built("penalty=lecam", "model.pack=2")  # looks at logits alone
 
 

@@ -22,9 +22,7 @@ def test_another_label_is_another_sample(model):
     with torch.no_grad():  # conditional batch norm starts the same for every class
         for parameter in module.averaged.network.parameters():
             parameter += 0.1 * torch.randn_like(parameter)
-    threes, again, sevens = (
-        module.sampler().sample(4, seed=1, labels=torch.full((4,), digit)) for digit in (3, 3, 7)
-    )
+    threes, again, sevens = (module.sampler().sample(4, seed=1, labels=torch.full((4,), digit)) for digit in (3, 3, 7))
     assert torch.equal(threes, again)
     assert all(not torch.equal(three, seven) for three, seven in zip(threes, sevens, strict=True))
 

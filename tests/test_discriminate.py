@@ -28,9 +28,7 @@ def test_in_one_pass_each_image_keeps_its_own_condition_and_its_own_auxiliary_ou
     module = built(*words.split(), *norm).eval()
     real, fake = batch(module)
     fake = Sample(fake.x, fake.y.roll(3, 0))
-    for got, expected in zip(
-        module.discriminate.both(real, fake), map(module.discriminate, (real, fake)), strict=True
-    ):
+    for got, expected in zip(module.discriminate.both(real, fake), map(module.discriminate, (real, fake)), strict=True):
         assert_same(got.logits, expected.logits)
         assert (got.aux is None) == (expected.aux is None) == ("acgan" not in words)
         if got.aux is not None:
@@ -54,7 +52,7 @@ def test_a_discriminator_is_called_as_a_whole_whatever_wraps_it(words):
     module = built(*words)
     calls = []
     module.discriminator.register_forward_hook(lambda *_: calls.append(1))
-    real, fake = batch(module)
+    real, _ = batch(module)
     module.discriminate(real)
     assert calls == [1]
 

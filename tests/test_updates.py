@@ -39,7 +39,9 @@ def test_a_training_step_follows_the_order(first, monkeypatch):
     order = []
     for name in ("discriminator_step", "generator_step"):
         step = getattr(module, name)
-        monkeypatch.setattr(module, name, lambda *samples, name=name, step=step: order.append(name[0]) or step(*samples))
+        monkeypatch.setattr(
+            module, name, lambda *samples, name=name, step=step: order.append(name[0]) or step(*samples)
+        )
     fit(module, batches=4)
     assert "".join(order) == ("dgd" if first == "true" else "ddg") * 2
 

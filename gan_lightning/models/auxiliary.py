@@ -140,8 +140,8 @@ class PullingAway(AuxiliaryTerm):
         if not has_codes(discriminator):
             raise UserError(
                 "auxiliary=pulling_away compares an autoencoder's codes, which "
-                f"{type(unwrapped(discriminator)).__name__} does not have; type network=autoencoder or network=began, or "
-                "auxiliary=none"
+                f"{type(unwrapped(discriminator)).__name__} does not have; type network=autoencoder or network=began, "
+                "or auxiliary=none"
             )
         return discriminator
 
