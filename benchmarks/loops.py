@@ -76,24 +76,24 @@ class BareLoop:
         self.generator, self.discriminator = arrange(module.generator), arrange(module.discriminator)
         self.penalties = copy.deepcopy(module.penalties)
         self.module = module
-        self.optimizer_g = module.make_generator_optimizer(self.generator.parameters())
-        self.optimizer_d = module.make_discriminator_optimizer(self.discriminator.parameters())
+        self.optimizer_g = module.make_optimizers.generator(self.generator.parameters())
+        self.optimizer_d = module.make_optimizers.discriminator(self.discriminator.parameters())
         self.batches = batches
         self.bfloat16 = bfloat16
 
     def critic(self, images: Tensor) -> Tensor:
         """The discriminator's logits of augmented images."""
-        return self.discriminator(self.module.augment(images))
+        return self.discriminator(self.module.augment(images), no_condition(images)).logits
 
     def run(self, batches: int) -> None:
         """So many discriminator steps, and the generator steps that go with them."""
         game = self.module
         for step in range(batches):
             real = next(self.batches)
-            due = (step + 1) % game.n_critic == 0
+            due = (step + 1) % game.updates.n_critic == 0
             with torch.autocast(real.device.type, torch.bfloat16, enabled=self.bfloat16):
-                with torch.set_grad_enabled(due and game.share_fakes):
-                    fake = self.generator(game.sample_latent(len(real)))
+                with torch.set_grad_enabled(due and game.updates.share_fakes):
+                    fake = self.generator(*game.sample_inputs(no_condition(real)))
                 still = fake.detach()
                 real_logits, fake_logits = at_least_float32(self.critic(real)), at_least_float32(self.critic(still))
                 loss = game.loss.discriminator(real=real_logits, fake=fake_logits)
@@ -106,8 +106,8 @@ class BareLoop:
                 continue
             self.discriminator.requires_grad_(False)
             with torch.autocast(real.device.type, torch.bfloat16, enabled=self.bfloat16):
-                if not game.share_fakes:
-                    fake = self.generator(game.sample_latent(len(real)))
+                if not game.updates.share_fakes:
+                    fake = self.generator(*game.sample_inputs(no_condition(real)))
                 with torch.no_grad():
                     real_logits = at_least_float32(self.critic(real)) if game.loss.relativistic else None
                 loss = game.loss.generator(real=real_logits, fake=at_least_float32(self.critic(fake)))
@@ -115,6 +115,11 @@ class BareLoop:
             loss.backward()
             self.optimizer_g.step()
             self.discriminator.requires_grad_(True)
+
+
+def no_condition(images: Tensor) -> Tensor:
+    """The condition of unconditional images, of width 0."""
+    return images.new_empty(len(images), 0)
 
 
 def endless(images: Tensor, batch_size: int) -> Iterator[Tensor]:
@@ -206,7 +211,7 @@ class Milestones(Callback):
         seconds = time.perf_counter() - self.started
         if seconds < self.due:
             return
-        features = self.scorer.extractor.extract(module.draw(self.scorer.n)).features
+        features = self.scorer.extractor.extract(module.sampler().sample(self.scorer.n)).features
         frechet = frechet_distance(self.scorer.features, features)
         self.rows.append({"seconds": seconds, "images_seen": module.images_seen, "frechet": frechet})
         self.file.write_text(json.dumps(self.rows))

@@ -55,7 +55,7 @@ def choose_labels(sampler: Any, options: Options) -> Any:
     if options.labels is None:
         return every
     if every is None:
-        raise UserError(f"labels={options.labels}: this generator is not conditional on classes; leave labels= out")
+        raise UserError(f"labels={options.labels}: this generator is not class-conditional; leave labels= out")
     wanted = options.labels if isinstance(options.labels, list) else [options.labels]
     if not wanted or max(wanted) >= sampler.conditioning.num_classes:
         last = sampler.conditioning.num_classes - 1

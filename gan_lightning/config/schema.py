@@ -44,11 +44,11 @@ class Argument(NamedTuple):
 
     Attributes:
         hint: Its type hint; Any when there is none.
-        required: Whether it has no default.
+        default: Its default; `inspect.Parameter.empty` when there is none.
     """
 
     hint: Any
-    required: bool
+    default: Any
 
 
 def check(cfg: DictConfig) -> None:
@@ -84,7 +84,9 @@ def check_arguments(cfg: DictConfig, path: str, node: dict[str, Any]) -> None:
     """Check one node's keys and values against the signature of its `_target_`."""
     arguments = arguments_of(locate(f"{path}._target_", node["_target_"]))
     # the program, not the user, gives the required arguments that no file sets
-    names = [name for name, argument in arguments.items() if name in node or not argument.required]
+    names = [
+        name for name, argument in arguments.items() if name in node or argument.default is not inspect.Parameter.empty
+    ]
     for key in (key for key in node if key not in HYDRAS_OWN):
         if key not in names:
             hint = did_you_mean(key, names, f"{path}.", keys_ending_in(key, cfg))
@@ -157,7 +159,7 @@ def arguments_of(target: Any) -> dict[str, Argument]:
     """The arguments of a class or function, and those of a class's base that it takes as `**options`."""
     parameters, hints = inspect.signature(target).parameters, hints_of(target)
     own = {
-        name: Argument(hints.get(name, Any), it.default is it.empty)
+        name: Argument(hints.get(name, Any), it.default)
         for name, it in parameters.items()
         if it.kind is not it.VAR_KEYWORD
     }

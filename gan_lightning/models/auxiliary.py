@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from gan_lightning.errors import UserError
 from gan_lightning.models.conditioning import ClassLabels, LatentCodes, Unconditional
 from gan_lightning.models.discriminate import Sample
-from gan_lightning.networks.heads import AuxiliaryHead, has_codes
+from gan_lightning.networks.heads import AuxiliaryHead, has_codes, unwrapped
 from gan_lightning.networks.layers import DiscriminatorOutput
 
 HIDDEN = 128  # units of the layer of Q's own
@@ -140,8 +140,8 @@ class PullingAway(AuxiliaryTerm):
         if not has_codes(discriminator):
             raise UserError(
                 "auxiliary=pulling_away compares an autoencoder's codes, which "
-                f"{type(discriminator).__name__} does not have; type network=autoencoder or network=began, or "
-                "auxiliary=none"
+                f"{type(unwrapped(discriminator)).__name__} does not have; type network=autoencoder or network=began, "
+                "or auxiliary=none"
             )
         return discriminator
 

@@ -73,7 +73,7 @@ def check_pack(pack: int, condition_dim: int, penalties: Sequence[Penalty]) -> N
     if pack > 1 and (condition_dim or any(penalty.takes_gradients for penalty in penalties)):
         raise UserError(
             f"model.pack={pack} shows D several images as one: it needs a model without gradient penalties, "
-            "classes or latent codes; type model.pack=1, or model=pacgan penalty=none"
+            "classes or latent codes; type model.pack=1, or conditioning=none auxiliary=none penalty=none"
         )
 
 

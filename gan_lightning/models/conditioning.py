@@ -123,6 +123,10 @@ class LatentCodes(Unconditional):
         self.continuous = continuous
         self.condition_dim = categories + continuous
 
+    def of_real(self, labels: Tensor) -> Tensor:
+        """Zeros (N, categories + continuous): the codes of real images are unknown, and no discriminator reads them."""
+        return torch.zeros(len(labels), self.condition_dim, device=labels.device)
+
     def of_fake(self, y: Tensor) -> Tensor:
         """Codes (N, categories + continuous), drawn anew for each batch."""
         return self.sample(len(y)).to(y.device)

@@ -21,10 +21,14 @@ class DiscriminatorWrapper(nn.Module):
 
     Args:
         discriminator: Discriminator with `features`, `logits` and a linear `head`.
+
+    Raises:
+        UserError: when it has no head.
     """
 
     def __init__(self, discriminator: nn.Module) -> None:
         super().__init__()
+        head_of(discriminator)
         self.discriminator: Any = discriminator
 
     def features(self, x: Tensor, y: Tensor) -> Tensor:
