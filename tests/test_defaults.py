@@ -66,5 +66,5 @@ def test_parts_of_a_model_have_no_defaults_but_those_of_the_configuration(group:
         for path, node in nodes(OmegaConf.to_container(OmegaConf.load(file), resolve=False), file.stem):
             if node["_target_"].startswith("gan_lightning."):
                 parameters = arguments_of(locate(path, node["_target_"])).items()
-                with_defaults += [f"{path}.{key}" for key, it in parameters if it.default is not it.empty]
+                with_defaults += [f"{path}.{key}" for key, it in parameters if not it.required]
     assert with_defaults == []

@@ -50,6 +50,11 @@ class Argument(NamedTuple):
     hint: Any
     default: Any
 
+    @property
+    def required(self) -> bool:
+        """Whether it has no default."""
+        return self.default is inspect.Parameter.empty
+
 
 def check(cfg: DictConfig) -> None:
     """Refuse unknown keys and values of a wrong type anywhere in a composed configuration; convert the others in place.
@@ -84,9 +89,7 @@ def check_arguments(cfg: DictConfig, path: str, node: dict[str, Any]) -> None:
     """Check one node's keys and values against the signature of its `_target_`."""
     arguments = arguments_of(locate(f"{path}._target_", node["_target_"]))
     # the program, not the user, gives the required arguments that no file sets
-    names = [
-        name for name, argument in arguments.items() if name in node or argument.default is not inspect.Parameter.empty
-    ]
+    names = [name for name, argument in arguments.items() if name in node or not argument.required]
     for key in (key for key in node if key not in HYDRAS_OWN):
         if key not in names:
             hint = did_you_mean(key, names, f"{path}.", keys_ending_in(key, cfg))
