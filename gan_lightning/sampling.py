@@ -59,12 +59,12 @@ class Sampler:
         Args:
             count: Number of images.
             seed: Seed of their latent vectors.
-            labels: Class of each image, int (count,); None for each class as often as another.
+            labels: Class of each image, int (count,); None for all classes equally often.
 
         Raises:
             UserError: when the generator gives numbers that are not finite.
         """
-        z, y = self.inputs(count, seed, labels)
+        z, y = self.sample_inputs(count, seed, labels)
         parts = zip(z.split(SAMPLE_BATCH_SIZE), y.split(SAMPLE_BATCH_SIZE), strict=True)
         return torch.cat([to_finite_uint8(self.generate(Inputs(*part))) for part in parts])
 
@@ -72,7 +72,7 @@ class Sampler:
         """Classes of `count` images that are drawn without `labels`; None where there are no classes."""
         return self.conditioning.labels(count)
 
-    def inputs(self, count: int, seed: int, labels: Tensor | None = None) -> Inputs:
+    def sample_inputs(self, count: int, seed: int, labels: Tensor | None = None) -> Inputs:
         """Inputs of `count` images, the same for the same seed and labels, on the generator's device."""
         random = torch.Generator().manual_seed(seed)
         device = next(self.generator.parameters()).device
@@ -88,13 +88,13 @@ class Sampler:
         """Inputs of pictures, by name, in which one latent code varies along each row and z is the same everywhere."""
         if self.conditioning.columns is None:
             return {}
-        z, y = self.inputs(self.conditioning.columns, seed)
+        z, y = self.sample_inputs(self.conditioning.columns, seed)
         pictures = self.conditioning.traversals(y)
         return {name: Inputs(z[:1].expand(len(codes), -1), codes) for name, codes in pictures.items()}
 
 
 def to_finite_uint8(images: Tensor) -> Tensor:
-    """Images as uint8 on the CPU, unless some are no images at all."""
+    """Images as uint8 on the CPU, unless some pixels are not finite."""
     if not images.isfinite().all():
         raise UserError("the generator gives images that are not finite: its training diverged; use another run")
     return to_uint8(images).cpu()

@@ -51,7 +51,7 @@ def test_the_generator_reads_the_labels_beside_its_latent_vectors(model):
 def test_without_labels_each_class_is_drawn_as_often(model):
     sampler = built(f"model={model}").sampler()
     assert sampler.labels(30).bincount().tolist() == [3] * 10
-    assert sampler.inputs(30, seed=0).y.argmax(1).bincount().tolist() == [3] * 10
+    assert sampler.sample_inputs(30, seed=0).y.argmax(1).bincount().tolist() == [3] * 10
     assert built("model=dcgan").sampler().labels(30) is None
 
 
@@ -133,5 +133,5 @@ def test_the_configuration_says_how_many_latent_codes_there_are(categories, cont
     module = built("model=infogan", "network=mlp", *words)
     assert module.sample_inputs(torch.empty(5, 0))[1].shape == (5, categories + continuous)
     assert set(module.sampler().traversals(seed=0)) == {f"code-{number + 1}" for number in range(continuous)}
-    categories_drawn = module.sampler().inputs(2 * categories, seed=0).y[:, :categories].argmax(1)
+    categories_drawn = module.sampler().sample_inputs(2 * categories, seed=0).y[:, :categories].argmax(1)
     assert categories_drawn.tolist() == [*range(categories)] * 2

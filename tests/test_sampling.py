@@ -29,7 +29,7 @@ def test_an_image_does_not_depend_on_those_drawn_with_it(model):
     module = built(f"model={model}").train()
     for weights in ("ema", "raw"):
         sampler = module.sampler(weights)
-        inputs = sampler.inputs(6, seed=0)
+        inputs = sampler.sample_inputs(6, seed=0)
         together = sampler.generate(inputs)
         for size in (1, 4):
             parts = zip(inputs.z.split(size), inputs.y.split(size), strict=True)
@@ -42,7 +42,7 @@ def test_an_image_does_not_depend_on_those_drawn_with_it(model):
 def test_images_drawn_in_parts_are_those_drawn_in_one_go(words, monkeypatch):
     sampler = built(words).sampler()
     images = sampler.sample(7, seed=3)
-    assert torch.equal(images, to_uint8(sampler.generate(sampler.inputs(7, seed=3))))
+    assert torch.equal(images, to_uint8(sampler.generate(sampler.sample_inputs(7, seed=3))))
     monkeypatch.setattr(sampling, "SAMPLE_BATCH_SIZE", 3)
     assert torch.equal(sampler.sample(7, seed=3), images)
 
@@ -60,7 +60,7 @@ def test_the_same_seed_gives_the_same_images_and_another_seed_others(words):
     torch.manual_seed(99)  # training has gone on meanwhile
     assert torch.equal(module.sampler().sample(4, seed=5), first)
     assert not torch.equal(module.sampler().sample(4, seed=6), first)
-    z, other = (module.sampler().inputs(4, seed).z for seed in (5, 6))
+    z, other = (module.sampler().sample_inputs(4, seed).z for seed in (5, 6))
     assert (z != other).all()
 
 
@@ -96,8 +96,8 @@ def test_raw_and_averaged_images_are_those_of_either_network():
     averaged, raw = (module.sampler(weights) for weights in ("ema", "raw"))
     assert averaged.generator is module.averaged.network and raw.generator is module.generator
     assert module.sampler().generator is averaged.generator and module.kept_weights == ["ema", "raw"]
-    inputs = averaged.inputs(4, seed=0)
-    assert all(torch.equal(one, other) for one, other in zip(inputs, raw.inputs(4, seed=0), strict=True))
+    inputs = averaged.sample_inputs(4, seed=0)
+    assert all(torch.equal(one, other) for one, other in zip(inputs, raw.sample_inputs(4, seed=0), strict=True))
     assert not torch.equal(averaged.sample(4), raw.sample(4))
     for network, sampler in ((module.averaged.network, averaged), (module.generator, raw)):
         with torch.no_grad():
@@ -108,7 +108,7 @@ def test_raw_and_averaged_images_are_those_of_either_network():
 def test_labels_are_respected_and_change_nothing_but_the_condition(model):
     sampler = built(f"model={model}").sampler()
     labels = torch.tensor([7, 0, 7, 3])
-    inputs, unasked = sampler.inputs(4, seed=2, labels=labels), sampler.inputs(4, seed=2)
+    inputs, unasked = sampler.sample_inputs(4, seed=2, labels=labels), sampler.sample_inputs(4, seed=2)
     assert inputs.y.argmax(1).tolist() == labels.tolist() and torch.equal(inputs.y.sum(1), torch.ones(4))
     assert unasked.y.argmax(1).tolist() == sampler.labels(4).tolist() == [0, 1, 2, 3]
     assert torch.equal(inputs.z, unasked.z)
@@ -120,7 +120,7 @@ def test_labels_are_respected_and_change_nothing_but_the_condition(model):
 def test_latent_codes_take_each_category_in_turn_and_no_labels():
     sampler = built("model=infogan").sampler()
     assert sampler.labels(4) is None
-    assert sampler.inputs(20, seed=0).y[:, :10].argmax(1).tolist() == [*range(10)] * 2
+    assert sampler.sample_inputs(20, seed=0).y[:, :10].argmax(1).tolist() == [*range(10)] * 2
 
 
 @pytest.mark.parametrize("words", ["model=dcgan", "model=cgan"])

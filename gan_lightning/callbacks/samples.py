@@ -48,7 +48,7 @@ class SampleGrids(Callback):
         self.folder = RunFolder(Path(trainer.default_root_dir))
         self.columns = module.conditioning.columns
         columns = self.columns or 1
-        self.inputs = module.sampler().inputs(math.ceil(self.images / columns) * columns, self.seed)
+        self.inputs = module.sampler().sample_inputs(math.ceil(self.images / columns) * columns, self.seed)
         data: ImageData = trainer.datamodule  # type: ignore[attr-defined]
         save_png(grid(data.training.images[: self.images]), self.folder.samples / "real.png")
         for stale in self.folder.grids():

@@ -46,13 +46,13 @@ class LinearDecay(Annealing):
 
 
 class BurnIn(Annealing):
-    """R3GAN's burn-in (Huang et al. 2024, arXiv:2501.05441): rates, gammas and beta2 follow a cosine, then rest.
+    """R3GAN's burn-in (Huang et al. 2024, arXiv:2501.05441): rates, gammas and beta2 follow a cosine.
 
-    Both networks change quickly at first. (The authors' averaged generator starts anew, too; here its half-life grows
-    from zero in every model.)
+    Both networks change fast at first; afterwards the numbers stay. (The authors' averaged generator has a short
+    half-life during the burn-in, too; here the half-life grows from zero in every model.)
 
     Args:
-        images: Number of real images until the numbers rest.
+        images: Number of real images that the burn-in takes.
         final_rate: Learning rates at the end, as a share of the configured ones.
         final_gamma: Gammas of R1 and R2 at the end, as a share of the configured ones.
         final_beta2: Adam's second beta at the end.

@@ -109,11 +109,11 @@ class MutualInformation(AuxiliaryTerm):
     def discriminator(
         self, real: Sample, fake: Sample, on_real: DiscriminatorOutput, on_fake: DiscriminatorOutput
     ) -> Tensor:
-        """What Q and the discriminator's features learn of the codes."""
+        """Minus the log likelihood of the fakes' codes, which trains Q and the discriminator's features."""
         return self.negative_log_likelihood(fake, on_fake)
 
     def generator(self, fake: Sample, on_fake: DiscriminatorOutput) -> Tensor:
-        """What makes the generator show its codes."""
+        """The same, which trains the generator to make its codes visible in the images."""
         return self.negative_log_likelihood(fake, on_fake)
 
     def negative_log_likelihood(self, sample: Sample, output: DiscriminatorOutput) -> Tensor:

@@ -101,7 +101,7 @@ class ClassLabels(Unconditional):
         return F.one_hot(labels, self.num_classes).to(torch.get_default_dtype())
 
     def of_samples(self, count: int, labels: Tensor | None, random: torch.Generator) -> Tensor:
-        """One-hot labels of the classes asked for, or of each class as often as another."""
+        """One-hot labels of the classes asked for, or of all classes equally often."""
         return self.of_real(self.labels(count) if labels is None else labels)
 
     def labels(self, count: int) -> Tensor:
@@ -128,7 +128,7 @@ class LatentCodes(Unconditional):
         return torch.zeros(len(labels), self.condition_dim, device=labels.device)
 
     def of_fake(self, y: Tensor) -> Tensor:
-        """Codes (N, categories + continuous), drawn anew for each batch."""
+        """Codes (N, categories + continuous), drawn for each batch."""
         return self.sample(len(y)).to(y.device)
 
     def sample(self, count: int, random: torch.Generator | None = None) -> Tensor:
@@ -151,10 +151,10 @@ class LatentCodes(Unconditional):
         Args:
             y: Codes of `categories` samples, one of each category.
         """
-        still = y.repeat_interleave(STEPS, 0)
-        still[:, self.categories :] = 0
+        base = y.repeat_interleave(STEPS, 0)
+        base[:, self.categories :] = 0
         pictures = {}
         for number in range(self.continuous):
-            pictures[f"code-{number + 1}"] = moving = still.clone()
-            moving[:, self.categories + number] = torch.linspace(-2, 2, STEPS).repeat(self.categories)
+            pictures[f"code-{number + 1}"] = varied = base.clone()
+            varied[:, self.categories + number] = torch.linspace(-2, 2, STEPS).repeat(self.categories)
         return pictures

@@ -38,7 +38,7 @@ class AveragedGenerator(nn.Module):
         self.half_life = half_life
 
     def restart(self, generator: nn.Module) -> None:
-        """Forget the past."""
+        """Make the average equal to the generator."""
         update_average(self.network, generator, kept=0.0)
 
     def update(self, generator: nn.Module, images: int, generator_steps: int) -> None:

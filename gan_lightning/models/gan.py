@@ -95,5 +95,5 @@ class GAN(GANModule):
 
 
 def present(terms: dict[str, Tensor | None]) -> dict[str, Tensor]:
-    """The terms that there are: some auxiliary terms are of one network's step only."""
+    """Leave out None: some auxiliary terms belong to one network's step only."""
     return {name: term for name, term in terms.items() if term is not None}

@@ -138,7 +138,7 @@ class GANModule(LightningModule):
 
     @property
     def kept_weights(self) -> list[Weights]:
-        """Whose samples there are, the best first: the averaged generator's, if there is one, and the raw one's."""
+        """The weights that samples can be drawn by: the averaged ones first, if there are any, then the raw ones."""
         return ["raw"] if self.averaged is None else ["ema", "raw"]
 
     def sampler(self, weights: Weights = "ema") -> Sampler:

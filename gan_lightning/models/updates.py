@@ -1,4 +1,4 @@
-"""Who steps when: the order of the networks' updates and how many of each."""
+"""The update schedule: the order of the networks' steps and how many of each."""
 
 from typing import Literal
 
