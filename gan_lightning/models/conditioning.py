@@ -58,7 +58,7 @@ class Unconditional:
         return torch.empty(count, 0)
 
     def labels(self, count: int) -> Tensor | None:
-        """Classes of `count` samples, each as often as another; None where there are no classes."""
+        """Classes of `count` samples, all equally often; None where there are no classes."""
         return None
 
     def traversals(self, y: Tensor) -> dict[str, Tensor]:
