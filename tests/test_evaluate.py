@@ -646,8 +646,8 @@ def test_every_score_says_which_way_is_better(measure):
     assert {name for name in scores if not name.endswith("_error")} <= set(BETTER)
 
 
-def test_the_readme_explains_every_score():
-    text = (SHIPPED.parents[2] / "README.md").read_text()
+def test_the_page_on_scores_explains_every_score():
+    text = (SHIPPED.parents[2] / "docs" / "scores.md").read_text()
     for name in BETTER:
         assert f"`{name}`" in text, name
 
