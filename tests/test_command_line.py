@@ -205,7 +205,7 @@ def test_the_readmes_worked_example_adds_a_loss(tmp_path):
     """One class and one yaml, as the README has them, appended to a copy of the project."""
     for name in ("gan_lightning", "conf"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    code, choice = (re.findall(rf"```{kind}\n(.*?)```", README, re.DOTALL) for kind in ("python", "yaml"))
+    code, choice = (re.findall(rf"```{block}.*?)```", README, re.DOTALL) for block in (r"python\n(class ", r"yaml\n("))
     assert len(code) == len(choice) == 1
     with (tmp_path / "gan_lightning" / "losses.py").open("a") as file:
         file.write("\n\n" + code[0])
