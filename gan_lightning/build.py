@@ -14,6 +14,8 @@ from gan_lightning.errors import UserError
 from gan_lightning.images import ImageShape
 from gan_lightning.models import GAN, Unconditional
 from gan_lightning.models.compatibility import check_batch
+from gan_lightning.models.module import Weights
+from gan_lightning.sampling import Sampler
 from gan_lightning.training.run_folder import open_run, read_checkpoint
 
 log = logging.getLogger(__name__)
@@ -103,3 +105,14 @@ def load_module(run: str) -> tuple[GAN, Path]:
         ) from error
     module.on_load_checkpoint(content)
     return module.eval(), checkpoint
+
+
+def load_sampler(run: str, weights: Weights = "ema") -> tuple[Sampler, Path]:
+    """What draws images of a run folder or checkpoint file, and that file; no data is needed.
+
+    Args:
+        run: Run folder, or one of its checkpoint files.
+        weights: "ema" for the averaged generator, where there is one; "raw" for the generator as it was trained.
+    """
+    module, checkpoint = load_module(run)
+    return module.sampler(weights), checkpoint
