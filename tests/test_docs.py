@@ -1,0 +1,392 @@
+"""README and docs/ say what is true of the code: commands, options and their defaults, links, scores, examples."""
+
+import json
+import re
+import shlex
+import shutil
+from collections.abc import Iterator
+from functools import cache
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf
+
+from benchmarks.model_pages import BEGIN, END, pages, scores_table
+from gan_lightning.__main__ import main
+from gan_lightning.config.schema import CONF_DIR, check, compose, options
+from gan_lightning.evaluation.protocol import SCORES
+from tests.helpers import ROOT, TINY, command, run
+
+FILES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+TEXTS = {file.relative_to(ROOT).as_posix(): file.read_text() for file in FILES}
+MODELS = list(options("model"))
+
+PROGRAM = "python -m gan_lightning"
+OF_A_RUN = ("resume", "sample", "evaluate", "classifier")
+"""Commands that read a folder or file of the reader's, which the pages call FOLDER or FILE."""
+
+OF_COMMANDS = {"run", "n", "seed", "weights", "labels", "out", "images", "split", "tstr", "inception", "name", "dir"}
+"""Options of commands other than training."""
+
+
+EXAMPLES = {"smoothed", "zero_centered", "stopping", "loss.target"}
+"""Choices and options that the pages' examples add."""
+
+COMING = {"objective"}
+"""Options of a branch that is not here yet."""
+
+
+# What is on a page
+
+
+def fenced(text: str, kind: str = "") -> list[str]:
+    """The fenced blocks of one kind."""
+    return re.findall(rf"^```{kind}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def inline_code(text: str) -> list[str]:
+    """What stands between backticks outside blocks, each on one line."""
+    text = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    return [" ".join(code.split()) for code in re.findall(r"`([^`]+)`", text)]
+
+
+def commands(text: str) -> list[str]:
+    """The words after `python -m gan_lightning`; two spaces end a command, and a remark may follow."""
+    lines = [line for block in fenced(text) for line in block.splitlines()] + inline_code(text)
+    found = (re.match(rf"{PROGRAM}((?: \S+)*)", line) for line in lines)
+    return [match[1].strip() for match in found if match]
+
+
+def settings(text: str) -> Iterator[tuple[str, str]]:
+    """Keys and values of code such as `model=lsgan seed=1`, each word of which is an option."""
+    for code in inline_code(text):
+        words = code.split()
+        if all(re.match(r"[+~]?[a-z][\w./]*=", word) for word in words):
+            yield from (word.lstrip("+~").partition("=")[::2] for word in words)
+
+
+def rows(text: str, heading: str) -> list[list[str]]:
+    """The cells of each row of the first table below a heading."""
+    table = text.split(f"\n{heading}\n")[1].split("\n|---|---|---|\n")[1].split("\n\n")[0]
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in table.splitlines()]
+
+
+def anchors(text: str) -> set[str]:
+    """What a link can name behind #: the headings, as GitHub writes them."""
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+# What the configuration says
+
+
+@cache
+def composed(*words: str) -> DictConfig:
+    """The configuration of a command line, Hydra's own part included."""
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        return hydra_compose("train", overrides=list(words), return_hydra_config=True)
+
+
+def chosen(cfg: DictConfig, group: str) -> str:
+    """The choice of a group; of a group of parts, those that are there."""
+    if group in ("penalty", "auxiliary", "annealing"):
+        parts = [name for name, part in (cfg.get(group) or {}).items() if part]
+        return f"[{','.join(parts)}]" if len(parts) > 1 else (parts or ["none"])[0]
+    return cfg.hydra.runtime.choices[group]
+
+
+def parsed(text: str) -> Any:
+    """A value as the command line reads it."""
+    return OmegaConf.from_dotlist([f"value={text}"])["value"]
+
+
+def is_default(cfg: DictConfig, option: str, text: str) -> bool:
+    """Whether an option has the value that a page states: a choice, a number, or the class of an object."""
+    if (CONF_DIR / option).is_dir():
+        return chosen(cfg, option) == text
+    value = OmegaConf.select(cfg, option, throw_on_missing=True)
+    if isinstance(value, DictConfig):
+        return value._target_.rpartition(".")[2] == text
+    return value == parsed(text)
+
+
+@cache
+def keys() -> set[str]:
+    """Every key that some file of conf/ has."""
+    found: set[str] = set()
+    for file in CONF_DIR.rglob("*.yaml"):
+        group = file.parent.relative_to(CONF_DIR).as_posix()
+        package = re.match(r"# @package (\S+)", file.read_text())
+        place = package[1].replace("_global_", "") if package else group.replace("experiment", "")
+        found |= {f"{place}.{key}".strip(".") for key in dotted(read_yaml(file))}
+    return found
+
+
+def read_yaml(file: Path) -> Any:
+    """A file of conf/, without what it takes from others."""
+    return OmegaConf.to_container(OmegaConf.load(file))
+
+
+def dotted(node: Any, place: str = "") -> Iterator[str]:
+    """The keys of a mapping and of the mappings in it."""
+    for key, value in node.items() if isinstance(node, dict) else ():
+        yield f"{place}{key}"
+        yield from dotted(value, f"{place}{key}.")
+
+
+# Commands and options
+
+TYPED = sorted({words for text in TEXTS.values() for words in commands(text)})
+
+
+def in_full(words: str) -> list[str]:
+    """A command's words, an example in the place of NAME."""
+    words = words.replace("model=NAME", "model=gan").replace("paper/NAME", "paper/gan").replace(" --cfg job", "")
+    return shlex.split(words.replace("experiment=NAME", "experiment=simple_gan"))
+
+
+def each_job(words: list[str]) -> list[list[str]]:
+    """What each job of a sweep gets."""
+    overrides = OverridesParser.create().parse_overrides(words)
+    each = [
+        [f"{it.key_or_group}={value}" for value in it.sweep_string_iterator()] if it.is_sweep_override() else [word]
+        for it, word in zip(overrides, words, strict=True)
+    ]
+    return [list(job) for job in product(*each)]
+
+
+def assert_trains(words: list[str]) -> None:
+    """The words are a configuration that training accepts."""
+    sweep = words[:1] == ["-m"]
+    jobs = each_job(words[sweep:])
+    assert sweep or len(jobs) == 1, "several values need -m"
+    for job in jobs:
+        check(compose(*job))
+
+
+@pytest.mark.parametrize("words", TYPED)
+def test_every_command_is_accepted(words, tmp_path, monkeypatch, capsys):
+    verb, *rest = in_full(words) or [""]
+    if verb in OF_A_RUN:  # refused only because nothing has that name here
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr("sys.argv", [PROGRAM, verb, *rest])
+        with pytest.raises(SystemExit):
+            main()
+        assert re.search(r"^error: \S+=\S*(FOLDER|FILE)\S* (is no|is not|cannot be read)", capsys.readouterr().err)
+    if verb == "resume":
+        assert_trains([word for word in rest if not word.startswith("run=")])
+    elif verb == "data":
+        assert {word.partition("=")[0] for word in rest} <= {"name", "dir"}
+    elif verb not in (*OF_A_RUN, "list"):
+        assert_trains(in_full(words))
+
+
+def test_the_pages_have_commands():
+    assert len(TYPED) > 60
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_every_option_exists(page):
+    for key, value in settings(TEXTS[page]):
+        if (CONF_DIR / key).is_dir():
+            choices = {*options(key), *EXAMPLES, "null", "", "NAME", "paper/NAME"}
+            assert set(re.split(r"[\[\],]+", value.strip("[]"))) <= choices, f"{key}={value}"
+        elif not key.startswith("hydra") and key not in OF_COMMANDS | COMING | EXAMPLES:
+            assert key in keys() or key.startswith("trainer."), f"{key}={value}"
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_models_page_states_its_options(model):
+    cfg, text = composed(f"model={model}"), TEXTS[f"docs/models/{model}.md"]
+    table = [row for row in rows(text, "## Options") if row[0].startswith("`")]
+    for option, value, _ in table:
+        assert is_default(cfg, option.strip("`"), value.strip("`")), f"{option} is not {value}"
+    assert f"`conf/model/{model}.yaml`" in text
+    for key in dotted(read_yaml(CONF_DIR / "model" / f"{model}.yaml")):
+        if key != "defaults" and not isinstance(OmegaConf.select(cfg, key), DictConfig) and "scheduler." not in key:
+            same = [option for option, *_ in table if option == f"`{key}`"]
+            assert same or f"`{key}=" in text or key == "model.latent_dim", f"{key} is not in the table"
+
+
+def test_the_shared_options_have_the_defaults_of_no_model():
+    cfg = composed("~model")
+    for option, value, _ in rows(TEXTS["docs/models.md"], "## Options all models share"):
+        for name in option.replace("`", "").split(", "):
+            assert (CONF_DIR / name).is_dir() or OmegaConf.select(cfg, name, default="no") != "no", name
+            assert value == "the model's" or is_default(cfg, name, value.strip("`")), f"{name} is not {value}"
+
+
+def test_the_overview_has_every_model():
+    assert (
+        re.findall(r"^\| \[`(\w+)`\]\(models/\1\.md\)", TEXTS["docs/models.md"], re.MULTILINE).sort() == MODELS.sort()
+    )
+
+
+@pytest.mark.slow
+def test_the_errors_that_are_quoted_are_those_that_are_printed():
+    blocks = [block for text in TEXTS.values() for block in fenced(text) if block.startswith(f"$ {PROGRAM}")]
+    assert len(blocks) >= 2
+    for block in blocks:
+        typed, _, quoted = block.partition("\n")
+        said = command(*typed.removeprefix(f"$ {PROGRAM} ").split(), "hydra.run.dir=/dev/null/never").stderr
+        assert quoted.split() == said.split()
+
+
+# Links, length, scores
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_every_link_and_picture_exists(page):
+    text = re.sub(r"^```.*?^```$", "", TEXTS[page], flags=re.MULTILINE | re.DOTALL)
+    for link in re.findall(r"\]\(([^)]+)\)", text):
+        name, _, anchor = link.partition("#")
+        if name.startswith("https://"):
+            continue
+        target = ((ROOT / page).parent / name).resolve() if name else ROOT / page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target.read_text()), link
+
+
+def test_the_readme_is_short():
+    assert len(TEXTS["README.md"].splitlines()) <= 130
+
+
+def test_every_page_is_linked():
+    linked = {
+        ((ROOT / page).parent / name).resolve()
+        for page, text in TEXTS.items()
+        for name in re.findall(r"\]\(([^)#]+)", text)
+        if not name.startswith("https://")
+    }
+    assert [file for file in FILES[1:] if file.resolve() not in linked] == []
+
+
+def test_the_page_on_scores_explains_every_score():
+    explained = re.findall(r"`(\w+)`", "\n".join(row[0] for row in score_rows()))
+    assert sorted(explained) == sorted(SCORES)
+
+
+def score_rows() -> list[list[str]]:
+    text = TEXTS["docs/scores.md"].split("## What each score tells")[1].split("\n\n")[1]
+    return [line.split("|")[1:-1] for line in text.splitlines()[2:]]
+
+
+# What benchmarks.models writes into the models' pages
+
+
+def test_the_models_pages_are_what_the_command_writes(tmp_path):
+    shutil.copytree(ROOT / "docs" / "models", tmp_path / "models")
+    pages(ROOT / "docs" / "models.json", tmp_path / "models")
+    for file in (ROOT / "docs" / "models").iterdir():
+        assert (tmp_path / "models" / file.name).read_text() == file.read_text()
+
+
+def test_scores_are_written_between_the_markers(tmp_path):
+    seeds = {f"gan-mnist-{seed}": {"frechet": 1.0 + seed, "rarest": 0.05} for seed in (0, 1)}
+    seeds["wgan_gan-mnist-0"] = {"frechet": 9.0}  # another model
+    (tmp_path / "models.json").write_text(json.dumps(seeds))
+    (tmp_path / "gan.md").write_text(f"# GAN\n\n{BEGIN}old\n{END}\nOptions\n")
+    for _ in range(2):  # the second time changes nothing
+        pages(tmp_path / "models.json", tmp_path)
+        text = (tmp_path / "gan.md").read_text()
+        assert text == f"# GAN\n\n{BEGIN}{scores_table('gan', seeds)}{END}\nOptions\n"
+    assert "| `data=mnist` | 2 | 1.5 (1 to 2) | - | - | - | 0.050 | - | - |" in text
+    assert "| `data=fashion_mnist` | 0 | - |" in text
+
+
+# Examples
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A class-conditional run of two steps, made inside the first test that asks for it."""
+    return tmp_path_factory.mktemp("trained") / "run"
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/getting_started.md"])
+def test_sampling_in_python_works_as_it_is_written(page, trained):
+    if not trained.exists():
+        run(trained, "model=projection", "network=mlp", "network.generator.hidden=[8]", "max_generator_steps=2")
+    (block,) = (block for block in fenced(TEXTS[page], "python") if "load_sampler" in block)
+    names: dict[str, Any] = {}
+    exec(re.sub(r'"runs/[^"]*"', repr(str(trained)), block), names)
+    assert names["images"].shape == (64, 1, 28, 28)
+    if "threes" in names:
+        assert names["threes"].shape == (64, 1, 28, 28)
+
+
+def section(text: str, heading: str) -> str:
+    """What stands below a heading, up to the next."""
+    return text.split(f"\n{heading}\n")[1].split("\n## ")[0]
+
+
+APPENDED = {
+    "## A penalty": ("gan_lightning/penalties.py", "conf/penalty/zero_centered.yaml"),
+    "## A network": ("gan_lightning/networks/tiny.py", "conf/network/tiny.yaml"),
+    "## A conditioning": ("gan_lightning/models/conditioning.py", "conf/conditioning/parity.yaml"),
+    "## A data set": ("gan_lightning/data/array_file.py", "conf/data/array_file.yaml"),
+    "## A callback or a logger": (None, "conf/callbacks/stopping.yaml"),
+    "## A model": (None, "conf/model/conditional_lsgan.yaml"),
+    "## An algorithm": ("gan_lightning/models/top_k.py", "conf/model/top_k.yaml"),
+}
+"""Where docs/extending.md says that its examples go: at the end of a module, or into a new one; and their yaml."""
+
+
+@pytest.fixture(scope="module")
+def extended(tmp_path_factory) -> Path:
+    """A copy of the project with the README's loss and every example of docs/extending.md, as they are written."""
+    copy = tmp_path_factory.mktemp("extended")
+    for name in ("gan_lightning", "conf"):
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    examples = {"## Adding a loss": (TEXTS["README.md"], "gan_lightning/losses.py", "conf/loss/smoothed.yaml")}
+    examples |= {heading: (TEXTS["docs/extending.md"], *files) for heading, files in APPENDED.items()}
+    for heading, (text, module, choice) in examples.items():
+        (configuration,) = fenced(section(text, heading), "yaml")
+        assert not (copy / choice).exists()
+        (copy / choice).write_text(configuration)
+        for code in fenced(section(text, heading), "python"):
+            with (copy / module).open("a") as file:
+                file.write("\n\n" + code)
+    return copy
+
+
+QUICK = (*(word for word in TINY if not word.startswith("data=")), "max_generator_steps=3")
+
+
+@pytest.mark.slow
+def test_the_examples_are_listed(extended):
+    listed = command("list", cwd=extended, PYTHONPATH=str(extended)).stdout
+    for name in ("smoothed", "zero_centered", "tiny", "parity", "array_file", "stopping", "conditional_lsgan", "top_k"):
+        assert re.search(rf"^  {name} +\S", listed, re.MULTILINE), name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("loss=smoothed", "loss.target=0.8", "network=tiny", "conditioning=parity", "data=mnist_5k"),
+        ("loss=hinge", "penalty=[zero_centered,r1]", "network=tiny", "data=array_file", "data.file=digits.npz"),
+        ("model=conditional_lsgan", "data=mnist_5k", "callbacks=stopping", "callbacks.evaluation.n=200"),
+        ("model=top_k", "data=mnist_5k"),
+    ],
+)
+def test_the_examples_train(extended, words):
+    if words[0] == "model=top_k" and "algorithm" not in compose().model:
+        pytest.skip("the branch that adds model.algorithm is not here yet")
+    digits = np.random.default_rng(0).integers(0, 256, (200, 1, 28, 28), dtype=np.uint8)
+    np.savez(extended / "digits.npz", images=digits, labels=np.arange(200) % 10)
+    folder = f"hydra.run.dir={words[0].replace('=', '-')}"
+    done = command(*words, *QUICK, folder, cwd=extended, PYTHONPATH=str(extended))
+    assert "finished after 3 generator steps" in done.stdout, done.stderr
+
+
+@pytest.mark.slow
+def test_a_typo_in_an_example_is_explained(extended):
+    wrong = command("loss=smoothed", "loss.targte=1", "data=mnist_5k", cwd=extended, PYTHONPATH=str(extended))
+    assert wrong.returncode == 2 and "Did you mean loss.target?" in wrong.stderr
