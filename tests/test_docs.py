@@ -1,4 +1,4 @@
-"""README and docs/ say what is true of the code: commands, options and their defaults, links, scores, examples."""
+"""README and docs/ say what is true of the code: commands, options and their defaults, links, scores."""
 
 import json
 import re
@@ -10,7 +10,6 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
@@ -21,13 +20,11 @@ from benchmarks.model_pages import BEGIN, END, pages, scores_table
 from gan_lightning.__main__ import main
 from gan_lightning.config.schema import CONF_DIR, check, compose, options
 from gan_lightning.evaluation.protocol import SCORES
-from tests.helpers import ROOT, TINY, command, run
+from tests.helpers import ROOT, command
+from tests.pages import FILES, PROGRAM, TEXTS, anchors, commands, fenced, rows, settings, without_blocks
 
-FILES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-TEXTS = {file.relative_to(ROOT).as_posix(): file.read_text() for file in FILES}
 MODELS = list(options("model"))
 
-PROGRAM = "python -m gan_lightning"
 OF_A_RUN = ("resume", "sample", "evaluate", "classifier")
 """Commands that read a folder or file of the reader's, which the pages call FOLDER or FILE."""
 
@@ -40,47 +37,6 @@ EXAMPLES = {"smoothed", "zero_centered", "stopping", "loss.target"}
 
 COMING = {"objective"}
 """Options of a branch that is not here yet."""
-
-
-# What is on a page
-
-
-def fenced(text: str, kind: str = "") -> list[str]:
-    """The fenced blocks of one kind."""
-    return re.findall(rf"^```{kind}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-
-
-def inline_code(text: str) -> list[str]:
-    """What stands between backticks outside blocks, each on one line."""
-    text = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
-    return [" ".join(code.split()) for code in re.findall(r"`([^`]+)`", text)]
-
-
-def commands(text: str) -> list[str]:
-    """The words after `python -m gan_lightning`; two spaces end a command, and a remark may follow."""
-    lines = [line for block in fenced(text) for line in block.splitlines()] + inline_code(text)
-    found = (re.match(rf"{PROGRAM}((?: \S+)*)", line) for line in lines)
-    return [match[1].strip() for match in found if match]
-
-
-def settings(text: str) -> Iterator[tuple[str, str]]:
-    """Keys and values of code such as `model=lsgan seed=1`, each word of which is an option."""
-    for code in inline_code(text):
-        words = code.split()
-        if all(re.match(r"[+~]?[a-z][\w./]*=", word) for word in words):
-            yield from (word.lstrip("+~").partition("=")[::2] for word in words)
-
-
-def rows(text: str, heading: str) -> list[list[str]]:
-    """The cells of each row of the first table below a heading."""
-    table = text.split(f"\n{heading}\n")[1].split("\n|---|---|---|\n")[1].split("\n\n")[0]
-    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in table.splitlines()]
-
-
-def anchors(text: str) -> set[str]:
-    """What a link can name behind #: the headings, as GitHub writes them."""
-    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
-    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 # What the configuration says
@@ -243,8 +199,7 @@ def test_the_errors_that_are_quoted_are_those_that_are_printed():
 
 @pytest.mark.parametrize("page", TEXTS)
 def test_every_link_and_picture_exists(page):
-    text = re.sub(r"^```.*?^```$", "", TEXTS[page], flags=re.MULTILINE | re.DOTALL)
-    for link in re.findall(r"\]\(([^)]+)\)", text):
+    for link in re.findall(r"\]\(([^)]+)\)", without_blocks(TEXTS[page])):
         name, _, anchor = link.partition("#")
         if name.startswith("https://"):
             continue
@@ -298,95 +253,3 @@ def test_scores_are_written_between_the_markers(tmp_path):
         assert text == f"# GAN\n\n{BEGIN}{scores_table('gan', seeds)}{END}\nOptions\n"
     assert "| `data=mnist` | 2 | 1.5 (1 to 2) | - | - | - | 0.050 | - | - |" in text
     assert "| `data=fashion_mnist` | 0 | - |" in text
-
-
-# Examples
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A class-conditional run of two steps, made inside the first test that asks for it."""
-    return tmp_path_factory.mktemp("trained") / "run"
-
-
-@pytest.mark.parametrize("page", ["README.md", "docs/getting_started.md"])
-def test_sampling_in_python_works_as_it_is_written(page, trained):
-    if not trained.exists():
-        run(trained, "model=projection", "network=mlp", "network.generator.hidden=[8]", "max_generator_steps=2")
-    (block,) = (block for block in fenced(TEXTS[page], "python") if "load_sampler" in block)
-    names: dict[str, Any] = {}
-    exec(re.sub(r'"runs/[^"]*"', repr(str(trained)), block), names)
-    assert names["images"].shape == (64, 1, 28, 28)
-    if "threes" in names:
-        assert names["threes"].shape == (64, 1, 28, 28)
-
-
-def section(text: str, heading: str) -> str:
-    """What stands below a heading, up to the next."""
-    return text.split(f"\n{heading}\n")[1].split("\n## ")[0]
-
-
-APPENDED = {
-    "## A penalty": ("gan_lightning/penalties.py", "conf/penalty/zero_centered.yaml"),
-    "## A network": ("gan_lightning/networks/tiny.py", "conf/network/tiny.yaml"),
-    "## A conditioning": ("gan_lightning/models/conditioning.py", "conf/conditioning/parity.yaml"),
-    "## A data set": ("gan_lightning/data/array_file.py", "conf/data/array_file.yaml"),
-    "## A callback or a logger": (None, "conf/callbacks/stopping.yaml"),
-    "## A model": (None, "conf/model/conditional_lsgan.yaml"),
-    "## An algorithm": ("gan_lightning/models/top_k.py", "conf/model/top_k.yaml"),
-}
-"""Where docs/extending.md says that its examples go: at the end of a module, or into a new one; and their yaml."""
-
-
-@pytest.fixture(scope="module")
-def extended(tmp_path_factory) -> Path:
-    """A copy of the project with the README's loss and every example of docs/extending.md, as they are written."""
-    copy = tmp_path_factory.mktemp("extended")
-    for name in ("gan_lightning", "conf"):
-        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-    examples = {"## Adding a loss": (TEXTS["README.md"], "gan_lightning/losses.py", "conf/loss/smoothed.yaml")}
-    examples |= {heading: (TEXTS["docs/extending.md"], *files) for heading, files in APPENDED.items()}
-    for heading, (text, module, choice) in examples.items():
-        (configuration,) = fenced(section(text, heading), "yaml")
-        assert not (copy / choice).exists()
-        (copy / choice).write_text(configuration)
-        for code in fenced(section(text, heading), "python"):
-            with (copy / module).open("a") as file:
-                file.write("\n\n" + code)
-    return copy
-
-
-QUICK = (*(word for word in TINY if not word.startswith("data=")), "max_generator_steps=3")
-
-
-@pytest.mark.slow
-def test_the_examples_are_listed(extended):
-    listed = command("list", cwd=extended, PYTHONPATH=str(extended)).stdout
-    for name in ("smoothed", "zero_centered", "tiny", "parity", "array_file", "stopping", "conditional_lsgan", "top_k"):
-        assert re.search(rf"^  {name} +\S", listed, re.MULTILINE), name
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "words",
-    [
-        ("loss=smoothed", "loss.target=0.8", "network=tiny", "conditioning=parity", "data=mnist_5k"),
-        ("loss=hinge", "penalty=[zero_centered,r1]", "network=tiny", "data=array_file", "data.file=digits.npz"),
-        ("model=conditional_lsgan", "data=mnist_5k", "callbacks=stopping", "callbacks.evaluation.n=200"),
-        ("model=top_k", "data=mnist_5k"),
-    ],
-)
-def test_the_examples_train(extended, words):
-    if words[0] == "model=top_k" and "algorithm" not in compose().model:
-        pytest.skip("the branch that adds model.algorithm is not here yet")
-    digits = np.random.default_rng(0).integers(0, 256, (200, 1, 28, 28), dtype=np.uint8)
-    np.savez(extended / "digits.npz", images=digits, labels=np.arange(200) % 10)
-    folder = f"hydra.run.dir={words[0].replace('=', '-')}"
-    done = command(*words, *QUICK, folder, cwd=extended, PYTHONPATH=str(extended))
-    assert "finished after 3 generator steps" in done.stdout, done.stderr
-
-
-@pytest.mark.slow
-def test_a_typo_in_an_example_is_explained(extended):
-    wrong = command("loss=smoothed", "loss.targte=1", "data=mnist_5k", cwd=extended, PYTHONPATH=str(extended))
-    assert wrong.returncode == 2 and "Did you mean loss.target?" in wrong.stderr
