@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import cache
 from itertools import product
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.model_pages import BEGIN, END, pages, scores_table
+from benchmarks.models import digits
 from gan_lightning.__main__ import main
 from gan_lightning.config.schema import CONF_DIR, check, compose, options
 from gan_lightning.evaluation.protocol import SCORES
@@ -178,6 +180,16 @@ def test_the_shared_options_have_the_defaults_of_no_model():
             assert value == "the model's" or is_default(cfg, name, value.strip("`")), f"{name} is not {value}"
 
 
+@pytest.mark.parametrize("group", ["optimizer", "loss", "penalty", "network", "annealing", "conditioning", "augment"])
+def test_the_shared_options_name_every_choice(group):
+    (row,) = (row for row in rows(TEXTS["docs/models.md"], "## Options all models share") if row[0] == f"`{group}`")
+    assert set(options(group)) <= {*re.findall(r"`(\w+)`", " ".join(row)), "none"}
+
+
+def test_the_page_on_data_has_every_data_set():
+    assert set(options("data")) <= set(re.findall(r"^\| `(\w+)` \|", TEXTS["docs/data.md"], re.MULTILINE))
+
+
 def test_the_overview_has_every_model():
     assert (
         re.findall(r"^\| \[`(\w+)`\]\(models/\1\.md\)", TEXTS["docs/models.md"], re.MULTILINE).sort() == MODELS.sort()
@@ -185,12 +197,12 @@ def test_the_overview_has_every_model():
 
 
 @pytest.mark.slow
-def test_the_errors_that_are_quoted_are_those_that_are_printed():
+def test_the_errors_that_are_quoted_are_those_that_are_printed(tmp_path):
     blocks = [block for text in TEXTS.values() for block in fenced(text) if block.startswith(f"$ {PROGRAM}")]
     assert len(blocks) >= 2
     for block in blocks:
         typed, _, quoted = block.partition("\n")
-        said = command(*typed.removeprefix(f"$ {PROGRAM} ").split(), "hydra.run.dir=/dev/null/never").stderr
+        said = command(*typed.removeprefix(f"$ {PROGRAM} ").split(), f"hydra.run.dir={tmp_path}").stderr
         assert quoted.split() == said.split()
 
 
@@ -240,6 +252,17 @@ def test_the_models_pages_are_what_the_command_writes(tmp_path):
     pages(ROOT / "docs" / "models.json", tmp_path / "models")
     for file in (ROOT / "docs" / "models").iterdir():
         assert (tmp_path / "models" / file.name).read_text() == file.read_text()
+
+
+def test_the_readme_has_the_scores_of_its_pictures():
+    runs = json.loads((ROOT / "docs" / "models.json").read_text())
+    cells = [re.findall(r"\(docs/models/(\w+).md\)", line) for line in TEXTS["README.md"].splitlines()]
+    (models,) = (line for line in cells if len(line) > 1)
+    means = [
+        digits(mean(page["frechet"] for name, page in runs.items() if name.rpartition("-")[0] == f"{model}-mnist"))
+        for model in models
+    ]
+    assert re.findall(r"\| `frechet` (\S+)", TEXTS["README.md"]) == means
 
 
 def test_scores_are_written_between_the_markers(tmp_path):
