@@ -220,6 +220,14 @@ def test_every_link_and_picture_exists(page):
         assert not anchor or anchor in anchors(target.read_text()), link
 
 
+@pytest.mark.parametrize("page", TEXTS)
+def test_every_module_that_is_named_exists(page):
+    modules = [f"/{file.relative_to(ROOT).as_posix()}" for file in ROOT.rglob("*.py")]
+    for name in re.findall(r"[\w/]+\.py\b", TEXTS[page].replace("http://", "").replace("https://", "")):
+        is_an_example = any(f"new file, `{name}`" in " ".join(text.split()) for text in TEXTS.values())
+        assert is_an_example or any(module.endswith(f"/{name}") for module in modules), name
+
+
 def test_the_readme_is_short():
     assert len(TEXTS["README.md"].splitlines()) <= 130
 

@@ -8,7 +8,7 @@ import torch
 from gan_lightning.data import MNIST, StackedMNIST, stacked_mnist
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation import scorer
-from gan_lightning.evaluation.extractor import SHIPPED, extractor_for
+from gan_lightning.evaluation.extractor import extractor_for
 from gan_lightning.evaluation.protocol import SCORES
 from gan_lightning.evaluation.scorer import Scorer
 from gan_lightning.images import to_float, to_uint8
