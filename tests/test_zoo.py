@@ -6,7 +6,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from gan_lightning.models.energy import pulling_away
 from PIL import Image
 from torch.nn.utils.parametrize import is_parametrized
 
@@ -15,6 +14,7 @@ from gan_lightning.cli import commands
 from gan_lightning.config.schema import compose, options
 from gan_lightning.errors import UserError
 from gan_lightning.losses import BEGAN
+from gan_lightning.models.energy import pulling_away
 from gan_lightning.models.gan import Sample, Verdict
 from gan_lightning.networks.resnet import ConditionalBatchNorm
 from tests.helpers import assert_same, built, in_float64, run
