@@ -18,7 +18,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.model_pages import BEGIN, END, pages, scores_table
-from benchmarks.models import digits
+from benchmarks.models import digits, table
 from gan_lightning.__main__ import main
 from gan_lightning.config.schema import CONF_DIR, check, compose, options
 from gan_lightning.evaluation.protocol import SCORES
@@ -162,13 +162,13 @@ def test_every_option_exists(page):
 @pytest.mark.parametrize("model", MODELS)
 def test_a_models_page_states_its_options(model):
     cfg, text = composed(f"model={model}"), TEXTS[f"docs/models/{model}.md"]
-    table = [row for row in rows(text, "## Options") if row[0].startswith("`")]
-    for option, value, _ in table:
+    stated = [row for row in rows(text, "## Options") if row[0].startswith("`")]
+    for option, value, _ in stated:
         assert is_default(cfg, option.strip("`"), value.strip("`")), f"{option} is not {value}"
     assert f"`conf/model/{model}.yaml`" in text
     for key in dotted(read_yaml(CONF_DIR / "model" / f"{model}.yaml")):
         if key != "defaults" and not isinstance(OmegaConf.select(cfg, key), DictConfig) and "scheduler." not in key:
-            same = [option for option, *_ in table if option == f"`{key}`"]
+            same = [option for option, *_ in stated if option == f"`{key}`"]
             assert same or f"`{key}=" in text or key == "model.latent_dim", f"{key} is not in the table"
 
 
@@ -253,6 +253,11 @@ def score_rows() -> list[list[str]]:
 
 
 # What benchmarks.models writes into the models' pages
+
+
+def test_the_table_of_results_is_what_the_command_prints(capsys):
+    table(ROOT / "docs" / "models.json")
+    assert capsys.readouterr().out in TEXTS["docs/models.md"]
 
 
 def test_the_models_pages_are_what_the_command_writes(tmp_path):
