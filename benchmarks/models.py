@@ -4,12 +4,15 @@
     python -m benchmarks.models collect OUT FILE.json
     python -m benchmarks.models table FILE.json
     python -m benchmarks.models pictures FILE.png OUT/*-mnist-0/page.png
+    python -m benchmarks.models pages FILE.json docs/models
+    python -m benchmarks.models page_pictures OUT docs/pictures/models
 
 `run` trains and scores what OUT does not hold yet, two jobs of one thread each at a time; interrupted and started again
 it goes on. `experiment=` may stand in the place of `model=` and `data=`; other words (`trainer.max_time=00:00:05:00`)
 are given to every job and stand in the runs' names. `collect` adds the scores of all that OUT holds to a file, a line
 for each run; docs/models.json is that of the models' page. `table` prints them: mean and range over the seeds.
-`pictures` puts the images of several runs side by side.
+`pictures` puts the images of several runs side by side. `pages` writes the scores into each model's page, and
+`page_pictures` copies each model's images beside them.
 """
 
 import json
@@ -127,7 +130,10 @@ def main(verb: str, place: str, *rest: str) -> None:
         chosen = {key: value.split(",") for key, _, value in (w.partition("=") for w in rest) if key in ours}
         run(Path(place).resolve(), chosen, [word for word in rest if word.partition("=")[0] not in ours])
     else:
-        commands: dict[str, Any] = {"score": score, "collect": collect, "table": table, "pictures": pictures}
+        from benchmarks.model_pages import page_pictures, pages
+
+        commands: dict[str, Any] = {"score": score, "collect": collect, "table": table, "pictures": pictures,
+                                    "pages": pages, "page_pictures": page_pictures}  # fmt: skip
         commands[verb](*map(Path, (place, *rest)))
 
 

@@ -2,8 +2,6 @@
 
 import json
 import os
-import re
-import shutil
 import subprocess
 import sys
 
@@ -199,20 +197,3 @@ def test_what_imports_lightning_can_be_imported_first(name):
     words = [sys.executable, "-c", f"import gan_lightning.{name}"]
     result = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
-
-
-def test_the_readmes_worked_example_adds_a_loss(tmp_path):
-    """One class and one yaml, as the README has them, appended to a copy of the project."""
-    for name in ("gan_lightning", "conf"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    code, choice = (re.findall(rf"```{kind}\n(.*?)```", README, re.DOTALL) for kind in ("python", "yaml"))
-    assert len(code) == len(choice) == 1
-    with (tmp_path / "gan_lightning" / "losses.py").open("a") as file:
-        file.write("\n\n" + code[0])
-    (tmp_path / "conf" / "loss" / "smoothed.yaml").write_text(choice[0])
-    listed = command("list", cwd=tmp_path, PYTHONPATH=str(tmp_path))
-    assert "smoothed" in listed.stdout and "One-sided label smoothing" in listed.stdout
-    words = (*QUICK, "loss=smoothed", "loss.target=0.8", f"hydra.run.dir={tmp_path / 'run'}")
-    assert command(*words, cwd=tmp_path, PYTHONPATH=str(tmp_path)).returncode == 0
-    wrong = command(*words, "loss.targte=1", cwd=tmp_path, PYTHONPATH=str(tmp_path))
-    assert "Did you mean" in wrong.stderr

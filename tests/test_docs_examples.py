@@ -1,0 +1,94 @@
+"""What README and docs/extending.md have a reader write works as it is written."""
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.helpers import ROOT, TINY, command, run
+from tests.pages import TEXTS, fenced, section
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A class-conditional run of two steps, made inside the first test that asks for it."""
+    return tmp_path_factory.mktemp("trained") / "run"
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/getting_started.md"])
+def test_sampling_in_python_works_as_it_is_written(page, trained):
+    if not trained.exists():
+        run(trained, "model=projection", "network=mlp", "network.generator.hidden=[8]", "max_generator_steps=2")
+    (block,) = (block for block in fenced(TEXTS[page], "python") if "load_sampler" in block)
+    names: dict[str, Any] = {}
+    exec(re.sub(r'"runs/[^"]*"', repr(str(trained)), block), names)
+    assert names["images"].shape == (64, 1, 28, 28)
+    if "threes" in names:
+        assert names["threes"].shape == (64, 1, 28, 28)
+
+
+APPENDED = {
+    "## A penalty": ("gan_lightning/penalties.py", "conf/penalty/zero_centered.yaml"),
+    "## A network": ("gan_lightning/networks/tiny.py", "conf/network/tiny.yaml"),
+    "## A conditioning": ("gan_lightning/models/conditioning.py", "conf/conditioning/parity.yaml"),
+    "## A data set": ("gan_lightning/data/array_file.py", "conf/data/array_file.yaml"),
+    "## A callback or a logger": (None, "conf/callbacks/stopping.yaml"),
+    "## A model": (None, "conf/model/conditional_lsgan.yaml"),
+    "## An algorithm": ("gan_lightning/models/top_k.py", "conf/model/top_k.yaml"),
+}
+"""Where docs/extending.md says that its examples go: at the end of a module, or into a new one; and their yaml."""
+
+
+@pytest.fixture(scope="module")
+def extended(tmp_path_factory) -> Path:
+    """A copy of the project with the README's loss and every example of docs/extending.md, as they are written."""
+    copy = tmp_path_factory.mktemp("extended")
+    for name in ("gan_lightning", "conf"):
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    examples = {"## Adding a loss": (TEXTS["README.md"], "gan_lightning/losses.py", "conf/loss/smoothed.yaml")}
+    examples |= {heading: (TEXTS["docs/extending.md"], *files) for heading, files in APPENDED.items()}
+    for heading, (text, module, choice) in examples.items():
+        (configuration,) = fenced(section(text, heading), "yaml")
+        assert not (copy / choice).exists()
+        (copy / choice).write_text(configuration)
+        for code in fenced(section(text, heading), "python"):
+            with (copy / module).open("a") as file:
+                file.write("\n\n" + code)
+    return copy
+
+
+QUICK = (*(word for word in TINY if not word.startswith("data=")), "max_generator_steps=3")
+
+
+@pytest.mark.slow
+def test_the_examples_are_listed(extended):
+    listed = command("list", cwd=extended, PYTHONPATH=str(extended)).stdout
+    for name in ("smoothed", "zero_centered", "tiny", "parity", "array_file", "stopping", "conditional_lsgan", "top_k"):
+        assert re.search(rf"^  {name} +\S", listed, re.MULTILINE), name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("loss=smoothed", "loss.target=0.8", "network=tiny", "conditioning=parity", "data=mnist_5k"),
+        ("loss=hinge", "penalty=[zero_centered,r1]", "network=tiny", "data=array_file", "data.file=digits.npz"),
+        ("model=conditional_lsgan", "data=mnist_5k", "callbacks=stopping", "callbacks.evaluation.n=200"),
+        ("model=top_k", "data=mnist_5k"),
+    ],
+)
+def test_the_examples_train(extended, words):
+    digits = np.random.default_rng(0).integers(0, 256, (200, 1, 28, 28), dtype=np.uint8)
+    np.savez(extended / "digits.npz", images=digits, labels=np.arange(200) % 10)
+    folder = f"hydra.run.dir={words[0].replace('=', '-')}"
+    done = command(*words, *QUICK, folder, cwd=extended, PYTHONPATH=str(extended))
+    assert "finished after 3 generator steps" in done.stdout, done.stderr
+
+
+@pytest.mark.slow
+def test_a_typo_in_an_example_is_explained(extended):
+    wrong = command("loss=smoothed", "loss.targte=1", "data=mnist_5k", cwd=extended, PYTHONPATH=str(extended))
+    assert wrong.returncode == 2 and "Did you mean loss.target?" in wrong.stderr
