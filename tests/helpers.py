@@ -42,13 +42,40 @@ def built(*overrides: str) -> GAN:
     return build_module(cfg, data.image_shape, len(data.class_names))
 
 
+def make_generator(
+    network: str, image_shape: ImageShape, latent_dim: int = 10, condition_dim: int = 0, **options: Any
+) -> nn.Module:
+    """A network's generator as its file has it, but for some options."""
+    node = compose(f"network={network}").network.generator
+    return build(node, image_shape=image_shape, latent_dim=latent_dim, condition_dim=condition_dim, **options)
+
+
+def make_discriminator(network: str, image_shape: ImageShape, **options: Any) -> nn.Module:
+    """A network's discriminator as its file has it, but for some options."""
+    return build(compose(f"network={network}").network.discriminator, image_shape=image_shape, **options)
+
+
 def pair(
     network: str, image_shape: ImageShape, latent_dim: int = 10, condition_dim: int = 0, **discriminator: Any
 ) -> tuple[nn.Module, nn.Module]:
     """A network's generator and discriminator, without a GAN around them."""
-    cfg = compose(f"network={network}").network
-    generator = build(cfg.generator, image_shape=image_shape, latent_dim=latent_dim, condition_dim=condition_dim)
-    return generator, build(cfg.discriminator, image_shape=image_shape, **discriminator)
+    generator = make_generator(network, image_shape, latent_dim, condition_dim)
+    return generator, make_discriminator(network, image_shape, **discriminator)
+
+
+def generate(generator: nn.Module, z: torch.Tensor) -> torch.Tensor:
+    """Images of an unconditional generator."""
+    return generator(z, no_condition(len(z)))
+
+
+def logits(discriminator: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    """Logits of an unconditional discriminator."""
+    return discriminator(images, no_condition(len(images))).logits
+
+
+def features(discriminator: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    """Features of an unconditional discriminator."""
+    return discriminator.features(images, no_condition(len(images)))
 
 
 def sample(images: torch.Tensor) -> Sample:
