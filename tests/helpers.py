@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 import torch
 from omegaconf import DictConfig
+from pytorch_lightning import Trainer
 from torch import nn
 
 from gan_lightning.build import build, build_data, build_module
 from gan_lightning.config.schema import check, compose
 from gan_lightning.images import ImageShape
+from gan_lightning.losses import Loss
 from gan_lightning.models import GAN
 from gan_lightning.models.discriminate import Sample
+from gan_lightning.penalties import Penalty
 from gan_lightning.training.run import train
 from gan_lightning.training.run_folder import RunFolder
 
@@ -78,6 +81,16 @@ def features(discriminator: nn.Module, images: torch.Tensor) -> torch.Tensor:
     return discriminator.features(images, no_condition(len(images)))
 
 
+def make_loss(name: str) -> Loss:
+    """A loss as its file has it."""
+    return build(compose(f"loss={name}").loss)
+
+
+def make_penalty(name: str, **options: Any) -> Penalty:
+    """A penalty as its file has it, but for some options."""
+    return build(compose(f"penalty={name}").penalty[name], **options)
+
+
 def sample(images: torch.Tensor) -> Sample:
     """Unconditional images."""
     return Sample(images, no_condition(len(images)))
@@ -91,6 +104,13 @@ def no_condition(count: int) -> torch.Tensor:
 def logits_of_both(module: GAN, real: torch.Tensor, fake: torch.Tensor) -> list[torch.Tensor]:
     """The logits of real and fake images, as the discriminator's step sees them."""
     return [output.logits for output in module.discriminate.both(sample(real), sample(fake))]
+
+
+def discriminator_metrics(module: GAN, real: torch.Tensor, fake: torch.Tensor) -> dict[str, torch.Tensor]:
+    """The metrics of a discriminator step that leaves the weights as they are."""
+    module.trainer = Trainer(accelerator="cpu", barebones=True)
+    module.backward_and_step = lambda loss, network: None  # type: ignore[method-assign]
+    return module.discriminator_step(sample(real), sample(fake))
 
 
 def assert_same(got: torch.Tensor, expected: torch.Tensor) -> None:
