@@ -74,10 +74,8 @@ def test_a_resumed_run_follows_its_new_budget(monkeypatch, tmp_path):
 
 def test_two_schedules_of_the_same_rates_are_refused():
     scheduler = "optimizer.scheduler={_target_:torch.optim.lr_scheduler.ExponentialLR,_partial_:true,gamma:0.9}"
-    with pytest.raises(
-        UserError,
-        match="annealing= and optimizer.scheduler= both set the learning rates; type annealing=none, or optimizer.scheduler=null",
-    ):
+    both = "annealing= and optimizer.scheduler= both set the learning rates"
+    with pytest.raises(UserError, match=f"{both}; type annealing=none, or optimizer.scheduler=null"):
         built("annealing=linear_decay", scheduler)
 
 

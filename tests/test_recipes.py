@@ -15,8 +15,8 @@ PUBLISHED = [name for name in options("experiment") if name.startswith("paper/")
 
 GROUPS = ("network", "loss", "penalty", "conditioning", "auxiliary", "updates", "annealing", "optimizer")
 
-CHOSEN = {"conditioning": {"discriminator"}, "optimizer": {"_partial_", "fused"}}
-"""What a file stands for besides its class: how D takes labels into account, and how an optimizer is made."""
+CHOSEN = {"network": {"attention"}, "conditioning": {"discriminator"}, "optimizer": {"_partial_", "fused"}}
+"""What a file stands for besides its class: self-attention, how D takes labels into account, how Adam is made."""
 
 
 @pytest.fixture(scope="module")
