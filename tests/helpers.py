@@ -1,5 +1,6 @@
 """Small runs for tests."""
 
+import csv
 import os
 import subprocess
 import sys
@@ -26,6 +27,11 @@ ROOT = Path(__file__).parent.parent
 
 TINY = ("data=mnist_5k", "data.batch_size=8", "precision=32", "logger=csv", "callbacks.samples.images=4")
 """A run of seconds on real digits."""
+
+SMALL = ("network=mlp", "network.generator.hidden=[32]", "network.discriminator.hidden=[32]")
+
+SHORT = (*SMALL, "callbacks.training_metrics.every_n_batches=2")
+"""A run of about a second."""
 
 in_float64 = pytest.mark.usefixtures("float64")
 """For laws that two computations are one: float32 sums differ between processors, and training amplifies that."""
@@ -124,6 +130,18 @@ def run(folder: Path, *overrides: str) -> RunFolder:
     run_folder = RunFolder(folder)
     train(composed(*overrides), run_folder, name="test")
     return run_folder
+
+
+def metric_rows(folder: RunFolder) -> list[dict[str, str]]:
+    """The rows of a run's metrics.csv."""
+    with folder.metrics.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    """Whether two state dicts are equal to the last bit."""
+    assert one.keys() == other.keys()
+    return all(torch.equal(one[name], other[name]) for name in one)
 
 
 def command(*words: str, cwd: Path = ROOT, timeout: int = 300, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -9,8 +9,7 @@ from gan_lightning.cli import commands
 from gan_lightning.penalties import (
     LeCam,
 )
-from tests.helpers import built, discriminator_metrics, in_float64, make_penalty, run, weights
-from tests.test_runs import SMALL
+from tests.helpers import SMALL, built, discriminator_metrics, in_float64, make_penalty, run, weights
 
 # LeCam
 
