@@ -380,7 +380,8 @@ def test_integers_do_where_floats_are_meant_and_the_run_folder_says_what_was_use
     typed = [f"optimizer.{network}.{word}" for network in ("generator", "discriminator") for word in words]
     folder = run(
         tmp_path / "run", "model=wgan_gp", "penalty.wgan_gp.weight=10", "model.spectral_norm=no",
-        "updates.n_critic=1.0", "network.generator.width=8", "network.discriminator.width=8", "max_generator_steps=2", *typed,
+        "network.generator.width=8", "network.discriminator.width=8", "updates.n_critic=1.0",
+        "max_generator_steps=2", *typed,
     )  # fmt: skip
     cfg = folder.config()
     assert folder.status()["generator_steps"] == 2
