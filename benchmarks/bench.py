@@ -7,7 +7,6 @@ falls on both; shown are medians, and the quartiles of the ratio.
 """
 
 import json
-import logging
 import statistics
 import subprocess
 import sys
@@ -22,20 +21,19 @@ import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.loops import synchronise
+from benchmarks.timing import Row, in_turns, measure, quartiles, rates
 from gan_lightning.build import build_data, build_module, load_module
 from gan_lightning.config.compose import compose
 from gan_lightning.data import ImageData
 from gan_lightning.data.loader import Batch, BatchLoader
 from gan_lightning.evaluation.scorer import Scorer
 from gan_lightning.images import to_float
-from gan_lightning.models.gan import Sample
+from gan_lightning.models.discriminate import Sample, frozen
 from gan_lightning.training.precision import bfloat16_is_faster
 from gan_lightning.training.run import train
 from gan_lightning.training.run_folder import RunFolder
 
-Row = dict[str, Any]
-
-GAMES = {
+MODELS = {
     "dcgan": ("model=dcgan",),
     "mlp": ("model=dcgan", "network=mlp"),
     "wgan_gp": ("model=wgan_gp",),
@@ -50,31 +48,7 @@ SEEDS = (0, 1, 2)
 CPU = torch.device("cpu")
 
 
-def quartiles(ratios: Sequence[float]) -> Row:
-    """The middle of several ratios, and how far they spread."""
-    low, ratio, high = statistics.quantiles(ratios, n=4)
-    return {"ratio": round(ratio, 3), "low": round(low, 3), "high": round(high, 3)}
-
-
-def rates(pairs: Sequence[Sequence[float]], count: int, names: tuple[str, str]) -> Row:
-    """Images/s of two things measured in turns, and how many times faster the first is."""
-    ours, other = (count / statistics.median(column) for column in zip(*pairs, strict=True))
-    return quartiles([other / ours for ours, other in pairs]) | {names[0]: round(ours), names[1]: round(other)}
-
-
-def in_turns(parts: Sequence[Callable[[], Any]], repeats: int = 7) -> list[list[float]]:
-    """Seconds of each part, `repeats` times over, after one round to warm up."""
-    return [[seconds(part) for part in parts] for _ in range(repeats + 1)][1:]
-
-
-def seconds(part: Callable[[], Any]) -> float:
-    """How long a call takes."""
-    started = time.perf_counter()
-    part()
-    return time.perf_counter() - started
-
-
-def play(folder: str, *words: str) -> RunFolder:
+def train_in(folder: str, *words: str) -> RunFolder:
     """A training run, as the command line would have it."""
     run = RunFolder(Path(folder) / "run")
     train(compose(*QUIET, *words), run, name="bench")
@@ -93,16 +67,16 @@ def mnist() -> ImageData:
 
 
 def loop(
-    game: str, batch_size: int, chunk: int, plain: bool = False, repeats: int = 9, words: Sequence[str] = ()
+    model: str, batch_size: int, chunk: int, plain: bool = False, repeats: int = 9, words: Sequence[str] = ()
 ) -> Row:
-    """Images/s of our training, all that watches it included but pictures and checkpoints, against a bare loop."""
+    """Images/s of our training, with all callbacks but pictures and checkpoints, against a bare loop."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "pairs.json"
         probe = (
             f"+callbacks.interleave={{_target_: benchmarks.loops.Interleave, file: {file}, chunk: {chunk}, "
             f"repeats: {repeats}, plain: {plain}}}"
         )
-        play(folder, *GAMES[game], f"data.batch_size={batch_size}", "trainer.max_epochs=1000", probe, *words)
+        train_in(folder, *MODELS[model], f"data.batch_size={batch_size}", "trainer.max_epochs=1000", probe, *words)
         pairs = json.loads(file.read_text())
     return rates(pairs, chunk * batch_size, ("ours", "bare loop, float32 NCHW" if plain else "bare loop"))
 
@@ -123,24 +97,24 @@ def data_path() -> Row:
 
         def __getitem__(self, index: int) -> tuple[Any, int]:
             picture = Image.fromarray(images[index, 0].numpy())
-            return self.transforms(picture, int(labels[index]))  # type: ignore[misc]
+            return self.transforms(picture, int(labels[index]))
 
     steps = transforms.Compose([transforms.ToTensor(), transforms.Normalize(0.5, 0.5)])
-    theirs = torch.utils.data.DataLoader(PerImage("", transform=steps), batch_size=64, shuffle=True)
+    theirs: Any = torch.utils.data.DataLoader(PerImage("", transform=steps), batch_size=64, shuffle=True)
     ours = BatchLoader(Batch(images, labels), 64, seed=0)
     pairs = in_turns([lambda: [to_float(batch.images) for batch in ours], lambda: list(theirs)])
     return rates(pairs, len(images), ("ours", "torchvision, image by image"))
 
 
-def utilisation(game: str, batch_size: int = 64) -> Row:
+def utilisation(model: str, batch_size: int = 64) -> Row:
     """Share of the processor's peak: operations of a step, counted by torch, over what a 3x3 convolution reaches."""
-    words = (*GAMES[game], *QUIET, f"data.batch_size={batch_size}")
+    words = (*MODELS[model], *QUIET, f"data.batch_size={batch_size}")
     kind = torch.bfloat16 if bfloat16_is_faster("cpu") else torch.float32
     operations = operations_of_a_step(words)
     product, convolution = machine_peak(kind)
     rounds = []
     for _ in range(3):  # the peak before and after each run: it moves with the machine's clock
-        rate = loop(game, batch_size, chunk=30, repeats=3)["ours"] / batch_size
+        rate = loop(model, batch_size, chunk=30, repeats=3)["ours"] / batch_size
         product_after, convolution_after = machine_peak(kind)
         rounds.append((operations * rate, (convolution + convolution_after) / 2, (product + product_after) / 2))
         product, convolution = product_after, convolution_after
@@ -153,17 +127,17 @@ def utilisation(game: str, batch_size: int = 64) -> Row:
 
 
 def operations_of_a_step(words: Sequence[str]) -> int:
-    """Floating-point operations of one step of both players, forward and backward."""
+    """Floating-point operations of one step of both networks, forward and backward."""
     cfg = compose(*words)
     module = build_module(cfg, (1, 28, 28), num_classes=10)
     count = cfg.data.batch_size
-    real = Sample(torch.rand(count, 1, 28, 28), module.real_code(torch.zeros(count, dtype=torch.long)))
+    real = Sample(torch.rand(count, 1, 28, 28), module.conditioning.of_real(torch.zeros(count, dtype=torch.long)))
     with FlopCounterMode(display=False) as counter:
-        fake = module.generate(real.code, keep_graph=True)
-        on_real, on_fake = module.judge(real, fake.detach())
+        fake = module.generate(*module.sample_inputs(real.y), graph=True)
+        on_real, on_fake = module.discriminate.both(real, fake.detach())
         module.loss.discriminator(real=on_real.logits, fake=on_fake.logits).backward()
-        module.discriminator.requires_grad_(False)
-        module.loss.generator(real=module.reference(real), fake=module.assess(fake).logits).backward()
+        with frozen(module.discriminator):
+            module.loss.generator(real=module.real_logits(real), fake=module.discriminate(fake).logits).backward()
     return counter.get_total_flops()
 
 
@@ -211,40 +185,40 @@ def start_up() -> Row:
         imports = "import gan_lightning, torch, pytorch_lightning"
         parts = [lambda: python("-c", imports), command, lambda: python("-m", "gan_lightning", "--help")]
         rounds = in_turns(parts, repeats=5)
-    imported, _, told = (statistics.median(column) for column in zip(*rounds, strict=True))
+    imported, _, helped = (statistics.median(column) for column in zip(*rounds, strict=True))
     pairs = list(zip(first_steps[1:], [row[0] for row in rounds], strict=True))
     return quartiles([first / alone for first, alone in pairs]) | {
         "s to first step": round(statistics.median(first_steps[1:]), 2),
         "s of imports alone": round(imported, 2),
-        "s of --help": round(told, 2),
+        "s of --help": round(helped, 2),
     }
 
 
 def python(*words: str) -> str:
-    """What a Python process of its own says."""
+    """What a Python process of its own prints."""
     return subprocess.run([sys.executable, *words], check=True, capture_output=True, text=True).stdout
 
 
 def memory() -> Row:
     """Peak memory of 200 steps on MNIST, GiB, and of importing torch and pytorch_lightning alone (on Linux)."""
-    told = "print(*(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
+    peak = "print(*(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
     imports = "import gan_lightning, torch, pytorch_lightning; "
     with tempfile.TemporaryDirectory() as folder:
         words = ["data=mnist", "logger=csv", "max_generator_steps=200", f"hydra.run.dir={folder}/run"]
         command = f"import sys; sys.argv[1:] = {words}; from gan_lightning.__main__ import main; main(); "
-        ours, alone = (int(python("-c", code + told).splitlines()[-1]) / 2**20 for code in (command, imports))
+        ours, alone = (int(python("-c", code + peak).splitlines()[-1]) / 2**20 for code in (command, imports))
     return {"GiB": round(ours, 2), "GiB of imports alone": round(alone, 2), "ratio": round(ours / alone, 2)}
 
 
 def evaluation() -> Row:
-    """Seconds of drawing 10,000 samples of a DCGAN and of scoring them, once the real images are measured."""
+    """Seconds of drawing 10,000 samples of a DCGAN and of scoring them; the real images' features are cached."""
     with tempfile.TemporaryDirectory() as folder:
-        run = play(folder, "model=dcgan", "max_generator_steps=1")
-        module, _ = load_module(str(run.path))
+        run = train_in(folder, "model=dcgan", "max_generator_steps=1")
+        sampler = load_module(str(run.path))[0].sampler()
     scorer = Scorer(mnist())
     scorer.real_baseline()
-    samples = module.draw(scorer.n)
-    rounds = in_turns([lambda: module.draw(scorer.n), lambda: scorer.measure(samples)], repeats=3)
+    samples = sampler.sample(scorer.n)
+    rounds = in_turns([lambda: sampler.sample(scorer.n), lambda: scorer.measure(samples)], repeats=3)
     drawn, scored = (statistics.median(column) for column in zip(*rounds, strict=True))
     return {"s to draw 10,000": round(drawn, 1), "s to score them": round(scored, 1)}
 
@@ -256,7 +230,7 @@ def time_to_quality(*words: str) -> Row:
         probe = (
             f"+callbacks.milestones={{_target_: benchmarks.loops.Milestones, file: {file}, thresholds: {THRESHOLDS}}}"
         )
-        play(folder, *words, "trainer.max_epochs=1000", "trainer.max_time=null", probe)
+        train_in(folder, *words, "trainer.max_epochs=1000", "trainer.max_time=null", probe)
         rows = json.loads(file.read_text())
     reached = {t: next((row["seconds"] for row in rows if row["frechet"] < t), None) for t in THRESHOLDS}
     return {f"s to {t:g}": None if s is None else round(s, 1) for t, s in reached.items()}
@@ -270,8 +244,9 @@ def quality_of_bfloat16(images: int = 40_000) -> Row:
         for precision in ("bf16", "32"):
             with tempfile.TemporaryDirectory() as folder:
                 words = ("experiment=fast_mnist", f"seed={seed}", f"precision={precision}", f"max_images={images}")
-                run = play(folder, *words, "trainer.max_time=null")
-                scores = scorer.measure(load_module(str(run.path))[0].draw(scorer.n)).scores
+                run = train_in(folder, *words, "trainer.max_time=null")
+                sampler = load_module(str(run.path))[0].sampler()
+                scores = scorer.measure(sampler.sample(scorer.n)).scores
             for name in ("frechet", "coverage"):
                 found.setdefault(f"{name}, {precision}", []).append(scores[name])
     return {name: [round(value, 3) for value in values] for name, values in found.items()}
@@ -293,21 +268,6 @@ ROWS: dict[str, Callable[[], Row]] = {
     "quality-fast_mnist": lambda: time_to_quality("experiment=fast_mnist"),
     "quality-bfloat16": quality_of_bfloat16,
 }
-
-
-def measure(rows: dict[str, Callable[[], Row]], names: list[str], machine: Row, file: Path) -> None:
-    """Measure the rows named, or all; print each, and write what is known so far."""
-    unknown = set(names) - set(rows)
-    if unknown:
-        sys.exit(f"{', '.join(sorted(unknown))}: no such row; allowed: {', '.join(rows)}")
-    logging.disable(logging.INFO)
-    found: dict[str, Row] = {}
-    for name in names or rows:
-        found[name] = rows[name]()
-        shown = ", ".join(f"{key} {value}" for key, value in found[name].items() if key not in ("ratio", "low", "high"))
-        spread = "{ratio:.2f} ({low:.2f} to {high:.2f})".format(**found[name]) if "low" in found[name] else ""
-        print(f"{name:<22} {spread or found[name].get('ratio', ''):<22} {shown}", flush=True)
-        file.write_text(json.dumps({"machine": machine, "rows": found}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

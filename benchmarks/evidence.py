@@ -1,4 +1,4 @@
-"""Do the scores order sets of images as a person would? Real, a trained GAN, the same one early, collapsed, noise.
+"""Do the scores rank sets of images as a person would? Real, a trained GAN, the same one early, collapsed, noise.
 
     python benchmarks/evidence.py RUN [OUT]
 
@@ -19,19 +19,22 @@ from gan_lightning.evaluation.samples import subset
 from gan_lightning.evaluation.scorer import Scorer
 from gan_lightning.images import grid, save_png, to_uint8
 from gan_lightning.models import GAN
+from gan_lightning.sampling import Inputs
 from gan_lightning.training.run_folder import open_run
 
 SHOWN = ("frechet", "kernel", "classifier_score", "precision", "recall", "density", "coverage", "class_kl")
 
 
 def collapsed(module: GAN, scorer: Scorer) -> Tensor:
-    """A generator that draws one picture and its variations: of 64 the one nearest to a real image, z hardly moving."""
-    random = torch.Generator().manual_seed(0)
-    latent = module.sample_latent(64, random)
-    features = scorer.extractor.extract(to_uint8(module.sample(latent))).features
-    best = latent[nearest(features, scorer.features)[1].argmin()]
-    around = best + 0.05 * torch.randn(scorer.n, module.latent_dim, generator=random)
-    return torch.cat([to_uint8(module.sample(part)) for part in around.split(250)])
+    """Variations of one image, the nearest to a real one of 64: z moves by 0.05."""
+    sampler, random = module.sampler(), torch.Generator().manual_seed(0)
+    z = sampler.prior.sample(64, module.device, random)
+    y = torch.empty(64, 0)
+    features = scorer.extractor.extract(to_uint8(sampler.generate(Inputs(z, y)))).features
+    best = z[nearest(features, scorer.features)[1].argmin()]
+    around = best + 0.05 * torch.randn(scorer.n, sampler.prior.dim, generator=random)
+    parts = (Inputs(part, torch.empty(len(part), 0)) for part in around.split(250))
+    return torch.cat([to_uint8(sampler.generate(part)) for part in parts])
 
 
 def main(run: str, out: Path) -> None:
@@ -44,8 +47,8 @@ def main(run: str, out: Path) -> None:
     early = str(folder.checkpoints / "epoch-0002.ckpt")
     sets = {
         "real training images": subset(scorer.splits.train, count).images,
-        "trained GAN": module.draw(count),
-        "the same after two epochs": load_module(early)[0].draw(count),
+        "trained GAN": module.sampler().sample(count),
+        "the same after two epochs": load_module(early)[0].sampler().sample(count),
         "collapsed": collapsed(module, scorer),
         "noise": torch.randint(256, (count, *scorer.data.image_shape), generator=random).byte(),
     }

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.bench import Row, loop, machine_peak, measure, time_to_quality
+from benchmarks.bench import loop, machine_peak, time_to_quality
+from benchmarks.timing import Row, measure
 
 GPU = ("accelerator=gpu",)
 
 
 def peak() -> Row:
     """TFLOP/s of a large matrix product and of a 3x3 convolution, in bfloat16 and in float32."""
-    found = {}
+    found: Row = {}
     for kind in (torch.bfloat16, torch.float32):
         product, convolution = machine_peak(kind, torch.device("cuda"), size=8192, batch=2048)
         found |= {f"matrix product, {kind}": round(product / 1e12), f"convolution, {kind}": round(convolution / 1e12)}

@@ -55,8 +55,8 @@ class SecondOpinion:
     """Scores of samples against n real images in the features of that classifier.
 
     Args:
-        data: a data set that has been set up; its classifier is trained at first use and kept in the cache.
-        real: the real images to compare with, uint8 (n, C, H, W).
+        data: Data set that has been set up; its classifier is trained at first use and kept in the cache.
+        real: Real images to compare with, uint8 (n, C, H, W).
     """
 
     def __init__(self, data: ImageData, real: Tensor) -> None:
@@ -69,7 +69,7 @@ class SecondOpinion:
         self.classifier.load_state_dict(load_file(file))
         self.classifier.eval()
         test = data.splits.test
-        self.accuracy = (self.read(test.images, len(self.classifier)).argmax(1) == test.labels).float().mean().item()
+        self.accuracy = (self.output(test.images, len(self.classifier)).argmax(1) == test.labels).float().mean().item()
         self.real = self.features(real)
 
     @staticmethod
@@ -79,13 +79,13 @@ class SecondOpinion:
         save_file(classifier.state_dict(), file)
 
     @torch.inference_mode()
-    def read(self, images: Tensor, layers: int) -> Tensor:
+    def output(self, images: Tensor, layers: int) -> Tensor:
         """The output of the first `layers` layers, of uint8 images."""
         return torch.cat([self.classifier[:layers](to_float(part)) for part in images.split(500)])
 
     def features(self, images: Tensor) -> Tensor:
         """Features (n, FEATURES)."""
-        return self.read(images, len(self.classifier) - 2)
+        return self.output(images, len(self.classifier) - 2)
 
     def scores(self, samples: Tensor) -> dict[str, float]:
         """Frechet distance, recall and coverage of as many samples as there are real images."""

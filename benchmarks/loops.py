@@ -1,4 +1,4 @@
-"""What a benchmark adds to a training run: a bare loop to race against, a stopwatch, milestones of quality."""
+"""What a benchmark adds to a training run: a bare loop to compare with, a stopwatch, milestones of quality."""
 
 import copy
 import json
@@ -53,7 +53,7 @@ def channels_first(rows: Tensor, channels: int) -> Tensor:
 
 
 def synchronise(device: torch.device) -> None:
-    """Wait for a GPU, so that a clock reads what was done and not what was asked for."""
+    """Wait for a GPU to finish what it has been given, so that a clock measures the work itself."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
@@ -61,60 +61,74 @@ def synchronise(device: torch.device) -> None:
 class BareLoop:
     """What a person writes who needs no framework: two networks, two optimizers, a loop.
 
-    The same networks, losses, optimizers, batch and fakes shared as in the module it copies; images are cut from one
-    tensor on the device. No average of the weights, no numbers, no pictures, no checkpoints.
+    The same networks, losses, optimizers, batch size and shared fakes as in the module that it copies; images are cut
+    from one tensor on the device. No average of the weights, no metrics, no pictures, no checkpoints, no condition.
 
     Args:
-        module: whose players are copied.
-        batches: real images, float in [-1, 1], for ever.
-        bfloat16: autocast, or everything in the type of the module's weights.
-        nchw: torch's default layout instead of the module's.
+        module: Module whose networks are copied.
+        batches: Real images, float in [-1, 1], without end.
+        bfloat16: Whether to compute under autocast; otherwise in the type of the module's weights.
+        nchw: Whether to use torch's default memory layout instead of the module's.
     """
 
     def __init__(self, module: GAN, batches: Iterator[Tensor], bfloat16: bool, nchw: bool) -> None:
         arrange = in_nchw if nchw else copy.deepcopy
         self.generator, self.discriminator = arrange(module.generator), arrange(module.discriminator)
         self.penalties = copy.deepcopy(module.penalties)
-        self.module = module
+        self.loss, self.augment, self.prior = module.loss, module.augment, module.prior
+        self.n_critic, self.share_fakes = module.updates.n_critic, module.updates.share_fakes
         self.optimizer_g = module.make_optimizers.generator(self.generator.parameters())
         self.optimizer_d = module.make_optimizers.discriminator(self.discriminator.parameters())
         self.batches = batches
         self.bfloat16 = bfloat16
 
+    def autocast(self, device: torch.device) -> torch.autocast:
+        """Where forward passes compute."""
+        return torch.autocast(device.type, torch.bfloat16, enabled=self.bfloat16)
+
+    def generate(self, real: Tensor) -> Tensor:
+        """As many fakes as there are real images."""
+        return self.generator(self.prior.sample(len(real), real.device), no_condition(real))
+
     def critic(self, images: Tensor) -> Tensor:
         """The discriminator's logits of augmented images."""
-        return self.discriminator(self.module.augment(images), no_condition(images)).logits
+        return self.discriminator(self.augment(images), no_condition(images)).logits
 
     def run(self, batches: int) -> None:
         """So many discriminator steps, and the generator steps that go with them."""
-        game = self.module
         for step in range(batches):
             real = next(self.batches)
-            due = (step + 1) % game.updates.n_critic == 0
-            with torch.autocast(real.device.type, torch.bfloat16, enabled=self.bfloat16):
-                with torch.set_grad_enabled(due and game.updates.share_fakes):
-                    fake = self.generator(*game.sample_inputs(no_condition(real)))
-                still = fake.detach()
-                real_logits, fake_logits = at_least_float32(self.critic(real)), at_least_float32(self.critic(still))
-                loss = game.loss.discriminator(real=real_logits, fake=fake_logits)
-                for penalty in self.penalties:
-                    loss = loss + penalty(self.critic, real, still, real_logits, fake_logits)
-            self.optimizer_d.zero_grad()
-            loss.backward()
-            self.optimizer_d.step()
-            if not due:
-                continue
-            self.discriminator.requires_grad_(False)
-            with torch.autocast(real.device.type, torch.bfloat16, enabled=self.bfloat16):
-                if not game.updates.share_fakes:
-                    fake = self.generator(*game.sample_inputs(no_condition(real)))
-                with torch.no_grad():
-                    real_logits = at_least_float32(self.critic(real)) if game.loss.relativistic else None
-                loss = game.loss.generator(real=real_logits, fake=at_least_float32(self.critic(fake)))
-            self.optimizer_g.zero_grad()
-            loss.backward()
-            self.optimizer_g.step()
-            self.discriminator.requires_grad_(True)
+            generator_is_due = (step + 1) % self.n_critic == 0
+            with self.autocast(real.device), torch.set_grad_enabled(generator_is_due and self.share_fakes):
+                fake = self.generate(real)
+            self.discriminator_step(real, fake.detach())
+            if generator_is_due:
+                self.generator_step(real, fake)
+
+    def discriminator_step(self, real: Tensor, fake: Tensor) -> None:
+        """One step of the discriminator's optimizer."""
+        with self.autocast(real.device):
+            real_logits, fake_logits = at_least_float32(self.critic(real)), at_least_float32(self.critic(fake))
+            loss = self.loss.discriminator(real=real_logits, fake=fake_logits)
+            for penalty in self.penalties:
+                loss = loss + penalty(self.critic, real, fake, real_logits, fake_logits)
+        self.optimizer_d.zero_grad()
+        loss.backward()
+        self.optimizer_d.step()
+
+    def generator_step(self, real: Tensor, fake: Tensor) -> None:
+        """One step of the generator's optimizer, on the fakes of the discriminator's step if they are shared."""
+        self.discriminator.requires_grad_(False)
+        with self.autocast(real.device):
+            if not self.share_fakes:
+                fake = self.generate(real)
+            with torch.no_grad():
+                real_logits = at_least_float32(self.critic(real)) if self.loss.relativistic else None
+            loss = self.loss.generator(real=real_logits, fake=at_least_float32(self.critic(fake)))
+        self.optimizer_g.zero_grad()
+        loss.backward()
+        self.optimizer_g.step()
+        self.discriminator.requires_grad_(True)
 
 
 def no_condition(images: Tensor) -> Tensor:
@@ -123,7 +137,7 @@ def no_condition(images: Tensor) -> Tensor:
 
 
 def endless(images: Tensor, batch_size: int) -> Iterator[Tensor]:
-    """Shuffled batches for ever."""
+    """Shuffled batches without end."""
     while True:
         for chosen in torch.randperm(len(images), device=images.device).split(batch_size):
             if len(chosen) == batch_size:
@@ -134,10 +148,10 @@ class Interleave(Callback):
     """Times chunks of our loop and, after each, a chunk of a bare one; stops training after so many.
 
     Args:
-        file: where the pairs of seconds (ours, bare) go, as JSON.
-        chunk: batches between two readings of the clock.
-        repeats: pairs; one more is made first, to warm up.
-        plain: the bare loop computes in float32 and lays out (N, C, H, W); else as ours does.
+        file: JSON file for the pairs of seconds (ours, bare).
+        chunk: Number of batches between two readings of the clock.
+        repeats: Number of pairs; one more is measured first, to warm up.
+        plain: Whether the bare loop computes in float32 with maps laid out (N, C, H, W); otherwise it does as ours.
     """
 
     def __init__(self, file: str, chunk: int, repeats: int, plain: bool) -> None:
@@ -149,7 +163,7 @@ class Interleave(Callback):
         self.batches = 0
 
     def on_train_start(self, trainer: Trainer, module: GAN) -> None:  # type: ignore[override]
-        """Copy the players before the first step."""
+        """Copy the networks before the first step."""
         data: ImageData = trainer.datamodule  # type: ignore[attr-defined]
         batches = endless(data.training.images.to(module.device), data.batch_size)
         bfloat16 = not self.plain and trainer.precision == "bf16-mixed"
@@ -173,7 +187,11 @@ class Interleave(Callback):
 
 
 class FirstStep(Callback):
-    """Writes down when the first step was over: seconds since 1970, as the process that started this one counts."""
+    """Writes down when the first step was over, in seconds since 1970, the clock of the process that started this one.
+
+    Args:
+        file: Text file for that number.
+    """
 
     def __init__(self, file: str) -> None:
         self.file = Path(file)
@@ -185,13 +203,13 @@ class FirstStep(Callback):
 
 
 class Milestones(Callback):
-    """Scores against the validation images every few seconds of training, the clock stopped meanwhile.
+    """Scores against the validation images every few seconds of training; the clock stops meanwhile.
 
     Args:
-        file: where the rows {seconds, images_seen, frechet} go, as JSON.
-        thresholds: training ends when the Frechet distance has fallen under the last.
-        every: seconds of training between two scores.
-        longest: seconds after which training ends anyway.
+        file: JSON file for the rows {seconds, images_seen, frechet}.
+        thresholds: Frechet distances, falling; training ends below the last.
+        every: Seconds of training between two scores.
+        longest: Seconds after which training ends anyway.
     """
 
     def __init__(self, file: str, thresholds: list[float], every: float = 5.0, longest: float = 120.0) -> None:

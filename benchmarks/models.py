@@ -43,7 +43,7 @@ def run(out: Path, words: dict[str, list[str]], others: list[str]) -> None:
 def train_and_score(out: Path, combination: list[tuple[str, str]], others: list[str], jobs: int) -> str:
     """One run in a process of its own, and its scores in another."""
     name = "-".join([*others, *(value for _, value in combination)])
-    folder = out / re.sub(r"[/:=]", "_", name)  # signs that a path or a command line would take amiss
+    folder = out / re.sub(r"[/:=]", "_", name)  # signs that mean something in a path or on a command line
     if not (folder / "page.json").is_file():
         environment = os.environ | {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // jobs))}
         words = [f"{key}={value}" for key, value in combination]
@@ -66,7 +66,8 @@ def score(run_folder: Path) -> None:
     folder, _ = open_run(str(run_folder))
     module, _ = load_module(str(run_folder))
     scorer = Scorer(build_data(folder.config()))
-    samples = module.draw(scorer.n)
+    sampler = module.sampler()
+    samples = sampler.sample(scorer.n)
     measured = scorer.measure(samples)
     second = SecondOpinion(scorer.data, scorer.real.images)
     status = folder.status()
@@ -75,8 +76,7 @@ def score(run_folder: Path) -> None:
         page["rarest"] = measured.modes.shares.min().item()
     page |= {f"second_{name}": value for name, value in second.scores(samples).items()}
     page |= {"steps": status["generator_steps"], "minutes": status["seconds"] / 60}
-    columns = module.columns()
-    save_png(grid(module.draw(GRID), columns or 8), folder.path / "page.png")
+    save_png(grid(sampler.sample(GRID), sampler.conditioning.columns or 8), folder.path / "page.png")
     (folder.path / "page.json").write_text(json.dumps(page, indent=1))
 
 

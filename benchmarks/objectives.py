@@ -1,8 +1,8 @@
-"""The picture of docs/objectives.md: what G descends as D comes to believe its fakes, and where D comes to rest.
+"""The picture of docs/objectives.md: what G minimises as D(G(z)) grows, and where D has its minimum.
 
     python -m benchmarks.objectives [OUT.png]
 
-The curves are those of the losses that games are played with (`gan_lightning/losses.py`), gradients by autograd.
+The curves are those of the losses that models are trained with (`gan_lightning/losses.py`), gradients by autograd.
 """
 
 import sys

@@ -8,6 +8,8 @@ import torch
 
 from gan_lightning.data import MNIST5k
 from gan_lightning.evaluation.scorer import Scorer
+from gan_lightning.training.run_folder import RunFolder
+from tests.helpers import SHORT, run
 
 torch.set_num_threads(1)  # batches here are too small to share
 
@@ -45,6 +47,15 @@ def float64() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def digits() -> MNIST5k:
     return MNIST5k()
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, cache_folder: Path) -> Iterator[RunFolder]:
+    """A finished run of six generator steps."""
+    patch = pytest.MonkeyPatch()
+    patch.setenv("GAN_LIGHTNING_CACHE", str(cache_folder))
+    yield run(tmp_path_factory.mktemp("finished") / "run", *SHORT, "max_generator_steps=6", "callbacks.samples.first=2")
+    patch.undo()
 
 
 @pytest.fixture

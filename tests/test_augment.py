@@ -1,3 +1,5 @@
+"""Each augmentation alone, and DiffAugment: what moves, what stays, gradients."""
+
 import math
 
 import pytest
@@ -6,7 +8,6 @@ import torch
 from gan_lightning.augment import (
     BACKGROUND,
     HOLE,
-    AdaptiveAugment,
     DiffAugment,
     brightness,
     contrast,
@@ -15,13 +16,11 @@ from gan_lightning.augment import (
     shift,
     translation,
 )
-from gan_lightning.config.compose import options
-from gan_lightning.errors import UserError
-from tests.helpers import assert_same, built, in_float64, sample
-from tests.test_game import play
+from tests.helpers import assert_same, in_float64
 
 SIZES = [(28, 28), (32, 32), (30, 17)]
 EVERYTHING = ["color", "translation", "cutout"]
+AT_REST = "optimizer.discriminator.lr=0"
 
 
 def pictures(count, channels=1, size=(28, 28)):
@@ -152,27 +151,27 @@ def test_only_three_channels_have_a_saturation(channels):
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("policy", [[word] for word in EVERYTHING] + [EVERYTHING])
-def test_augmentations_keep_shape_and_lead_gradients_back(policy, channels):
+def test_augmentations_keep_shape_and_are_differentiable(policy, channels):
     torch.manual_seed(0)
     images = pictures(16, channels).requires_grad_(True)
-    augmented = DiffAugment(policy)(images)
+    augmented = DiffAugment(policy, p=1.0)(images)
     assert augmented.shape == images.shape and augmented.dtype == torch.float32
     assert not torch.equal(augmented, images)
     augmented.square().sum().backward()
     assert (images.grad.flatten(1).abs().sum(1) > 0).all()
 
 
-def test_the_order_is_the_papers_whatever_the_words_order():
+def test_the_order_is_the_papers_whatever_the_order_of_the_policy():
     images = pictures(8, 3)
     torch.manual_seed(0)
-    at_once = DiffAugment(["cutout", "color", "translation"])(images)
+    at_once = DiffAugment(["cutout", "color", "translation"], p=1.0)(images)
     torch.manual_seed(0)
     step_by_step = cutout(translation(contrast(saturation(brightness(images)))))
     assert torch.equal(at_once, step_by_step)
 
 
-def test_the_same_seed_augments_the_same_and_each_call_anew():
-    augment, images = DiffAugment(EVERYTHING), pictures(8)
+def test_augmentations_are_the_seeds_and_new_at_each_call():
+    augment, images = DiffAugment(EVERYTHING, p=1.0), pictures(8)
     results = []
     for seed in (1, 1, 2):
         torch.manual_seed(seed)
@@ -191,146 +190,12 @@ def test_probability_decides_for_each_sample_alone():
         assert changed == pytest.approx(share, abs=0.06)  # four standard errors
 
 
-def test_samples_are_augmented_apart():
-    """A sample's gradient is its own: what R1 needs."""
+def test_samples_are_augmented_independently():
+    """Each augmented sample depends on its own image alone: R1 relies on it."""
     images = pictures(4, 3).requires_grad_(True)
-    (gradients,) = torch.autograd.grad(DiffAugment(EVERYTHING)(images)[0].sum(), images)
+    (gradients,) = torch.autograd.grad(DiffAugment(EVERYTHING, p=1.0)(images)[0].sum(), images)
     assert gradients[0].abs().sum() > 0 and gradients[1:].abs().sum() == 0
 
 
 def test_bfloat16_fakes_are_augmented_in_float32():
-    assert DiffAugment(EVERYTHING)(pictures(4).bfloat16()).dtype == torch.float32
-
-
-# In the game
-
-
-class Marked(torch.nn.Module):
-    """Adds 10: what has been through it can be told."""
-
-    def __init__(self):
-        super().__init__()
-        self.calls = []
-
-    def forward(self, images):
-        self.calls.append(len(images))
-        return images + 10
-
-
-CALLS = {  # batches of 8 that go through the augmentation in a step of each player
-    ("loss=non_saturating",): [8, 8, 8],  # D: real, fake; G: fake
-    ("loss=relativistic",): [8, 8, 8, 8],  # G: real, too
-    ("loss=relativistic", "network.discriminator.norm=batch"): [8, 8, 8, 8],
-    ("loss=non_saturating", "penalty=[r1,r2]"): [8, 8, 8, 8, 8],  # and a call each for their gradients
-    ("loss=non_saturating", "penalty=lecam"): [8, 8, 8],
-}
-
-
-@pytest.mark.parametrize("words", CALLS)
-def test_both_players_and_the_penalties_see_augmented_images_only(words):
-    module = built("network=mlp", *words)
-    module.augment = Marked()
-    smallest = []
-    module.discriminator.register_forward_pre_hook(lambda network, inputs: smallest.append(inputs[0].min().item()))
-    play(module, batches=2)
-    assert module.augment.calls == 2 * CALLS[words]
-    assert len(smallest) >= 4 and min(smallest) >= 9
-
-
-def test_adaptive_augmentation_rises_while_real_images_are_known_and_falls_while_they_are_not():
-    augment = AdaptiveAugment(EVERYTHING, target=0.5, images=100)
-    sure, unsure = torch.tensor([3.0] * 9 + [-1.0]), torch.tensor([0.1] * 7 + [-9.0] * 3)  # mean signs 0.8 and 0.4
-    seen = []
-    for certainty in (unsure, sure, sure, unsure, sure):
-        augment.adapt(certainty, images=10)
-        seen.append(round(augment.p.item(), 6))
-    assert seen == [0, 0.1, 0.2, 0.1, 0.2]
-    for _ in range(20):
-        augment.adapt(sure, images=10)
-    assert augment.p == 1
-    assert "p" in augment.state_dict()
-
-
-def test_adaptive_augmentation_starts_with_none_and_follows_the_discriminator():
-    """A D that starts sure of everything real: p moves by 8 of 80 images at each of three steps."""
-    module = built("network=mlp", "augment=ada", "augment.images=80", "model.discriminator_optimizer.lr=0")
-    assert torch.equal(module.augment(images := pictures(4)), images)
-    torch.nn.init.zeros_(module.discriminator.head.weight)
-    torch.nn.init.ones_(module.discriminator.head.bias)
-    play(module, batches=3)
-    assert module.augment.p.item() == pytest.approx(0.3)
-
-
-def test_adaptive_augmentation_counts_images_not_packs():
-    module = built("network=mlp", "augment=ada", "augment.images=80", "model.pack=2")
-    torch.nn.init.zeros_(module.discriminator.head.weight)
-    torch.nn.init.ones_(module.discriminator.head.bias)
-    play(module, batches=1)
-    assert module.augment.p.item() == pytest.approx(0.1)
-
-
-def test_adaptive_augmentation_counts_from_where_the_loss_is_undecided():
-    """LSGAN's logits are between 0 (fake) and 1: 0.6 is on the real side, 0.4 on the other."""
-    for bias, p in ((0.6, 0.1), (0.4, 0)):
-        words = ("network=mlp", "loss=least_squares", "augment=ada", "augment.images=80")
-        module = built(*words, "model.discriminator_optimizer.lr=0")
-        torch.nn.init.zeros_(module.discriminator.head.weight)
-        torch.nn.init.constant_(module.discriminator.head.bias, bias)
-        play(module, batches=1)
-        assert module.augment.p.item() == pytest.approx(p)
-
-
-@pytest.mark.parametrize("loss", ["wasserstein", "relativistic", "relativistic_average"])
-def test_adaptive_augmentation_needs_logits_that_say_real_or_fake(loss):
-    with pytest.raises(UserError, match="type augment=diffaugment, or a loss .* such as loss=non_saturating"):
-        built(f"loss={loss}", "augment=ada")
-
-
-@pytest.mark.parametrize("name", options("augment"))
-def test_every_augmentation_plays(name):
-    module = play(built("network=mlp", f"augment={name}", "penalty=r1"), batches=2)
-    assert module.generator_steps == 2
-    assert all(torch.isfinite(value).all() for value in module.state_dict().values())
-    assert isinstance(module.augment, torch.nn.Identity if name == "none" else DiffAugment)
-
-
-class Times(torch.nn.Module):
-    """A linear critic; or, with `pixels`, an augmentation."""
-
-    def __init__(self, weight, pixels=False):
-        super().__init__()
-        self.weight, self.pixels = weight, pixels
-
-    def forward(self, images):
-        product = images * self.weight
-        return product if self.pixels else product.flatten(1).sum(1)
-
-
-@in_float64
-def test_gradient_penalties_differentiate_by_the_image_before_its_augmentation():
-    """A fixed augmentation x -> 3 x makes a linear critic three times as steep: R1 is gamma / 2 times 9 |w|^2."""
-    module = built("network=mlp", "penalty=r1", "penalty.r1.gamma=2.0")
-    weight = torch.randn(1, 28, 28)
-    module.discriminator = Times(weight)
-    images = sample(pictures(5))
-    for factor in (1.0, 3.0):
-        module.augment = Times(factor, pixels=True)
-        verdict = module.assess(images)
-        value = module.penalise(images, images, verdict, verdict)
-        assert_same(value, factor**2 * weight.square().sum())
-
-
-def test_what_the_hole_hides_has_no_gradient():
-    module = built("network=mlp", "augment=diffaugment", "augment.policy=[cutout]")
-    seen = []
-    module.discriminator.register_forward_pre_hook(lambda network, inputs: seen.append(inputs[0]))
-    images = pictures(8).requires_grad_(True)
-    (gradients,) = torch.autograd.grad(module.assess(sample(images)).logits.sum(), images)
-    assert torch.equal(gradients == 0, seen[0] == HOLE)
-
-
-def test_a_wrong_word_is_explained():
-    with pytest.raises(UserError, match=r"augment.policy=\['colour'\] is not allowed: it should be 'color', 'transl"):
-        built("augment=diffaugment", "augment.policy=[colour]")
-    with pytest.raises(UserError, match=r"augment.p=2 is not allowed: it should be less than or equal to 1"):
-        built("augment=diffaugment", "augment.p=2")
+    assert DiffAugment(EVERYTHING, p=1.0)(pictures(4).bfloat16()).dtype == torch.float32

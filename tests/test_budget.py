@@ -16,7 +16,7 @@ from gan_lightning.errors import UserError
 from gan_lightning.training.run import settle_budget
 from tests.helpers import built, run
 
-SHORT = ("network=mlp", "model.lr_decay=linear", "callbacks.samples=null")
+SHORT = ("network=mlp", "annealing=linear_decay", "callbacks.samples=null")
 
 
 class Recorder(Callback):
@@ -25,7 +25,7 @@ class Recorder(Callback):
     rows: list = []
 
     def on_train_batch_end(self, trainer, module, *unused):
-        rates = [module.player(index).param_groups[0]["lr"] for index in (0, 1)]
+        rates = [optimizer.param_groups[0]["lr"] for optimizer in module.optimizers()]
         self.rows.append((module.budget_spent, *rates))
 
 
@@ -47,35 +47,36 @@ def recorded(monkeypatch, folder, *overrides):
     ],
 )
 def test_rates_fall_linearly_as_the_budget_is_spent(monkeypatch, tmp_path, budget, batches):
-    rates = ["model.generator_optimizer.lr=0.02", "model.discriminator_optimizer.lr=0.01"]
+    rates = ["optimizer.generator.lr=0.02", "optimizer.discriminator.lr=0.01"]
     rows = recorded(monkeypatch, tmp_path / "run", *budget, *rates)
     expected = [(done / batches, 0.02 * (1 - done / batches), 0.01 * (1 - done / batches)) for done in range(batches)]
     assert rows == [pytest.approx(row) for row in expected]
 
 
 def test_a_time_limit_counts_too(monkeypatch, tmp_path):
-    rows = recorded(monkeypatch, tmp_path / "run", "trainer.max_time=00:00:00:02", "model.generator_optimizer.lr=0.02")
+    rows = recorded(monkeypatch, tmp_path / "run", "trainer.max_time=00:00:00:02", "optimizer.generator.lr=0.02")
     shares = [share for share, *_ in rows]
     assert shares == sorted(shares) and 0 < shares[-1] <= 1
     assert all(rate == pytest.approx(0.02 * (1 - share)) for share, rate, _ in rows)
 
 
-def test_without_a_schedule_rates_stay(monkeypatch, tmp_path):
-    rows = recorded(monkeypatch, tmp_path / "run", "max_generator_steps=3", "model.lr_decay=null")
+def test_without_annealing_rates_stay(monkeypatch, tmp_path):
+    rows = recorded(monkeypatch, tmp_path / "run", "max_generator_steps=3", "annealing=none")
     assert len(rows) == 3 and len({(first, second) for _, first, second in rows}) == 1
 
 
 def test_a_resumed_run_follows_its_new_budget(monkeypatch, tmp_path):
-    recorded(monkeypatch, tmp_path / "run", "max_generator_steps=2", "model.generator_optimizer.lr=0.02")
+    recorded(monkeypatch, tmp_path / "run", "max_generator_steps=2", "optimizer.generator.lr=0.02")
     monkeypatch.setattr(Recorder, "rows", [])
     run_command("resume", f"run={tmp_path / 'run'}", "max_generator_steps=4")
     assert [rate for _, rate, _ in Recorder.rows] == pytest.approx([0.01, 0.005])
 
 
 def test_two_schedules_of_the_same_rates_are_refused():
-    scheduler = "model.scheduler={_target_:torch.optim.lr_scheduler.ExponentialLR,_partial_:true,gamma:0.9}"
-    with pytest.raises(UserError, match=r"model.lr_decay=linear and model.scheduler= both set"):
-        built("model.lr_decay=linear", scheduler)
+    scheduler = "optimizer.scheduler={_target_:torch.optim.lr_scheduler.ExponentialLR,_partial_:true,gamma:0.9}"
+    both = "annealing= and optimizer.scheduler= both set the learning rates"
+    with pytest.raises(UserError, match=f"{both}; type annealing=none, or optimizer.scheduler=null"):
+        built("annealing=linear_decay", scheduler)
 
 
 def test_the_models_budget_is_that_of_runs_without_one():
@@ -138,7 +139,7 @@ def test_the_decay_leaves_what_is_computed_at_a_step_alone(tmp_path):
     """Up to the first step nothing is spent: the first step is that of a run without decay."""
     first, second = (
         run(tmp_path / name, "network=mlp", "max_generator_steps=1", *words)
-        for name, words in (("plain", []), ("decayed", ["model.lr_decay=linear"]))
+        for name, words in (("plain", []), ("decayed", ["annealing=linear_decay"]))
     )
     one, other = (torch.load(folder.last, weights_only=True)["state_dict"] for folder in (first, second))
     assert all(torch.equal(one[name], other[name]) for name in one)

@@ -54,8 +54,8 @@ SLOW, NO_MOMENTUM = adam(1e-4, 0.5, 0.9), adam(2e-4, 0.0, 0.9)
 
 PUBLISHED = sorted(name.removeprefix("paper/") for name in options("experiment") if name.startswith("paper/"))
 
-RECIPES = {  # batch, noise, latent, n_critic, clip; the optimizers of G and D: rate, momentum or betas
-    "gan": (100, "unit_uniform", 100, 1, None, ("SGD", 0.1, 0.5), ("SGD", 0.05, 0.5)),
+RECIPES = {  # batch, prior, latent, n_critic, clip; the optimizers of G and D: rate, momentum or betas
+    "gan": (100, "uniform_unit_variance", 100, 1, None, ("SGD", 0.1, 0.5), ("SGD", 0.05, 0.5)),
     "lsgan": (64, "uniform", 100, 1, None, *both(adam(2e-4))),
     "dcgan": (128, "uniform", 100, 1, None, *both(adam(2e-4))),
     "wgan": (64, "normal", 100, 5, 0.01, *both(("RMSprop", 5e-5, None))),
@@ -69,7 +69,7 @@ RECIPES = {  # batch, noise, latent, n_critic, clip; the optimizers of G and D: 
     "r1gan": (64, "normal", 256, 1, None, *both(("RMSprop", 1e-4, None))),
     "r3gan": (512, "normal", 64, 1, None, *both(NO_MOMENTUM)),
     "pacgan": (128, "uniform", 100, 1, None, *both(adam(2e-4))),
-    "cgan": (100, "unit_uniform", 100, 1, None, ("SGD", 0.1, 0.5), ("SGD", 0.05, 0.5)),
+    "cgan": (100, "uniform_unit_variance", 100, 1, None, ("SGD", 0.1, 0.5), ("SGD", 0.05, 0.5)),
     "acgan": (100, "normal", 100, 1, None, *both(adam(2e-4))),
     "projection": (64, "normal", 128, 5, None, *both(NO_MOMENTUM)),
     "infogan": (128, "uniform", 62, 1, None, adam(1e-3), adam(2e-4)),
@@ -79,29 +79,30 @@ RECIPES = {  # batch, noise, latent, n_critic, clip; the optimizers of G and D: 
 }
 
 
-def optimizer_of(player):
-    momentum = tuple(player.betas) if "betas" in player else player.get("momentum")
-    return player._target_.rpartition(".")[2], player.lr, momentum
+def numbers_of(optimizer):
+    momentum = tuple(optimizer.betas) if "betas" in optimizer else optimizer.get("momentum")
+    return optimizer._target_.rpartition(".")[2], optimizer.lr, momentum
 
 
 def test_every_model_has_its_published_recipe():
-    assert set(PUBLISHED) == set(options("model")) == set(RECIPES) == set(GAMES) == set(BUDGETS) == set(LAYERS)
+    assert set(PUBLISHED) == set(options("model")) == set(RECIPES) == set(MODELS) == set(BUDGETS) == set(LAYERS)
 
 
 @pytest.mark.parametrize("model", PUBLISHED)
 def test_recipes_are_the_published_ones(model):
     cfg = compose(f"experiment=paper/{model}")
     check(cfg)
-    game = cfg.model
-    recipe = (cfg.data.batch_size, game.noise, game.latent_dim, game.n_critic, game.weight_clip)
-    assert (*recipe, *map(optimizer_of, (game.generator_optimizer, game.discriminator_optimizer))) == RECIPES[model]
+    recipe = (cfg.data.batch_size, cfg.model.prior, cfg.model.latent_dim, cfg.updates.n_critic, cfg.model.weight_clip)
+    optimizers = (cfg.optimizer.generator, cfg.optimizer.discriminator)
+    assert (*recipe, *map(numbers_of, optimizers)) == RECIPES[model]
 
 
 COMMON = {  # what most models share; a pair of names is of G and of D
-    "_target_": "GAN", "networks": ("DCGANGenerator", "DCGANDiscriminator"), "norms": ("batch", "batch"),
+    "networks": ("DCGANGenerator", "DCGANDiscriminator"), "norms": ("batch", "batch"),
     "loss": "NonSaturating", "penalties": {}, "spectral_norm": False, "generator_spectral_norm": False, "pack": 1,
-    "minibatch_std": False, "share_fakes": False, "generator_batch": 1, "generator_first": False, "lr_decay": None,
+    "minibatch_std": False, "share_fakes": False, "generator_batch": 1, "generator_first": False,
     "scheduler": None, "ema_half_life": None, "compile": None, "attention": False,
+    "conditioning": ("Unconditional", {}), "auxiliary": {}, "annealing": {}, "updates": "Alternating",
 }  # fmt: skip
 RESNETS = {"networks": ("ResNetGenerator", "ResNetDiscriminator"), "norms": ("batch", "none")}
 MAXOUT = {"networks": ("MaxoutGenerator", "MaxoutDiscriminator"), "norms": ("none", "none")}
@@ -113,13 +114,20 @@ AS_IN_2014 = MAXOUT | {
     "scheduler": ("ExponentialLR", {"gamma": 1 - 4e-6}),
 }
 HINGE = {"loss": "Hinge", "spectral_norm": True}
+
+
+def conditional(discriminator):
+    """Conditional on the class, D in some way."""
+    return {"conditioning": ("ClassLabels", {"discriminator": discriminator})}
+
+
 TO_ZERO = ("LinearLR", {"start_factor": 1, "end_factor": 0, "total_iters": 50_000})
 
-GAMES = {  # what makes a model that model
+MODELS = {  # what makes a model that model
     "gan": AS_IN_2014,
     "lsgan": {"share_fakes": True, "loss": "LeastSquares", "loss.a": 0, "loss.b": 1, "loss.c": 1},
     "dcgan": {},
-    "wgan": {"_target_": "WGAN", "loss": "Wasserstein"},
+    "wgan": {"updates": "WGANWarmup", "loss": "Wasserstein"},
     "wgan_gp": NO_NORMS | {"loss": "Wasserstein", "penalties": {"WGANGP": {"weight": 10}}},
     "wgan_lp": NO_NORMS | {"loss": "Wasserstein", "penalties": {"WGANLP": {"weight": 10}}},
     "wgan_div": NO_NORMS | {"loss": "Wasserstein", "penalties": {"WGANDiv": {"k": 2, "p": 6}}},
@@ -129,27 +137,32 @@ GAMES = {  # what makes a model that model
     "ragan": {"loss": "RelativisticAverage"},
     "r1gan": RESNETS | NO_NORMS | {"penalties": {"R1": {"gamma": 20}}, "ema_half_life": 44_000},
     "r3gan": NO_NORMS
-    | {"_target_": "R3GAN", "networks": ("R3GANGenerator", "R3GANDiscriminator"), "loss": "RelativisticPairing"}
+    | {"networks": ("R3GANGenerator", "R3GANDiscriminator"), "loss": "RelativisticPairing"}
     | {"penalties": {"R1": {"gamma": 1}, "R2": {"gamma": 1}}, "ema_half_life": 500_000}
-    | {"burn_in": 2_000_000, "final_rate": 1, "final_gamma": 0.1, "final_beta2": 0.99},
+    | {"annealing": {"BurnIn": {"images": 2_000_000, "final_rate": 1, "final_gamma": 0.1, "final_beta2": 0.99}}},
     "pacgan": {"pack": 2, "share_fakes": True},
-    "cgan": AS_IN_2014 | {"_target_": "ConditionalGAN"},
-    "acgan": {"_target_": "ACGAN", "class_weight": 1, "class_fakes": True},
+    "cgan": AS_IN_2014 | conditional("channel"),
+    "acgan": conditional("none") | {"auxiliary": {"Classification": {"weight": 1, "on_fakes": True}}},
     "projection": RESNETS
     | HINGE
-    | {"_target_": "ProjectionGAN", "norms": ("conditional", "none"), "generator_batch": 2},
-    "infogan": {"_target_": "InfoGAN", "categories": 10, "continuous": 2, "category_weight": 1, "continuous_weight": 1},
-    "ebgan": AUTOENCODER | {"_target_": "EBGAN", "loss": "EnergyMargin", "loss.margin": 1, "pulling_away": 0.1},
+    | conditional("projection")
+    | {"norms": ("conditional", "none"), "generator_batch": 2},
+    "infogan": {
+        "conditioning": ("LatentCodes", {"categories": 10, "continuous": 2}),
+        "auxiliary": {"MutualInformation": {"category_weight": 1, "continuous_weight": 1}},
+    },
+    "ebgan": AUTOENCODER | {"loss": "EnergyMargin", "loss.margin": 1, "auxiliary": {"PullingAway": {"weight": 0.1}}},
     "began": NO_NORMS
     | {"networks": ("BEGANGenerator", "BEGANDiscriminator"), "loss": "BEGAN", "loss.gamma": 0.5, "loss.rate": 0.001}
     | {"share_fakes": True, "generator_first": True}
     | {"scheduler": ("StepLR", {"step_size": 100_000, "gamma": 0.5})},
     "sagan": RESNETS
     | HINGE
-    | {"_target_": "ProjectionGAN", "norms": ("conditional", "none"), "generator_spectral_norm": True}
+    | conditional("projection")
+    | {"norms": ("conditional", "none"), "generator_spectral_norm": True}
     | {"attention": True},
 }
-IN_RECIPES = {"generator_optimizer", "discriminator_optimizer", "latent_dim", "noise", "n_critic", "weight_clip"}
+IN_RECIPES = {"latent_dim", "prior", "n_critic", "weight_clip"}
 
 
 def named(node):
@@ -158,25 +171,27 @@ def named(node):
 
 
 def described(cfg):
-    """A composed model, as COMMON and GAMES write it."""
-    players = cfg.network.generator, cfg.network.discriminator
-    loss, of_loss = named(cfg.loss)
+    """A composed model, as COMMON and MODELS write it."""
+    networks = cfg.network.generator, cfg.network.discriminator
+    (loss, of_loss), (updates, of_updates) = named(cfg.loss), named(cfg.updates)
     return {
-        **{key: value for key, value in cfg.model.items() if key not in IN_RECIPES},
-        "_target_": named(cfg.model)[0],
-        "networks": tuple(named(player)[0] for player in players),
-        "norms": tuple(player.norm for player in players),
-        "attention": all(player.get("attention", False) for player in players),
+        **{key: value for key, value in (named(cfg.model)[1] | of_updates).items() if key not in IN_RECIPES},
+        "updates": updates,
+        "conditioning": named(cfg.conditioning),
+        **{group: dict(named(part) for part in cfg[group].values()) for group in ("auxiliary", "annealing")},
+        "networks": tuple(named(network)[0] for network in networks),
+        "norms": tuple(network.norm for network in networks),
+        "attention": all(network.get("attention", False) for network in networks),
         "loss": loss,
         **{f"loss.{key}": value for key, value in of_loss.items()},
         "penalties": dict(named(penalty) for penalty in cfg.penalty.values() if penalty),
-        "scheduler": named(cfg.model.scheduler) if cfg.model.scheduler else None,
+        "scheduler": named(cfg.optimizer.scheduler) if cfg.optimizer.scheduler else None,
     }
 
 
 @pytest.mark.parametrize("model", PUBLISHED)
-def test_games_are_the_published_ones(model):
-    assert described(compose(f"experiment=paper/{model}")) == COMMON | GAMES[model]
+def test_models_are_the_published_ones(model):
+    assert described(compose(f"experiment=paper/{model}")) == COMMON | MODELS[model]
 
 
 BUDGETS = dict.fromkeys(RECIPES) | {  # what the authors say of it
@@ -274,7 +289,7 @@ MISTAKES = {
     "logger=wandbb": r"is not a valid choice. Did you mean wandb\? Allowed: auto, csv, tensorboard, wandb",
     "data.batchsize=3": r"is not a valid option. Did you mean data.batch_size\? Allowed: balanced, batch_size",
     "trainer.max_epoch=1": r"trainer.max_epoch is not a valid option. Did you mean trainer.max_epochs\?",
-    "model.generator_optimizer.lrr=1": r"Did you mean model.generator_optimizer.lr\? Allowed: betas, fused, lr",
+    "optimizer.generator.lrr=1": r"Did you mean optimizer.generator.lr\? Allowed: betas, fused, lr",
     "callbacks.sample.images=3": r"callbacks.sample is not a valid option. Did you mean callbacks.samples\?",
     "experiment=paper/dcgann": r"is not a valid choice. Did you mean paper/dcgan\?.* paper/acgan,",
     "experiment=wgan_gp": r"experiment=wgan_gp is not a valid choice. Did you mean paper/wgan_gp\?",
@@ -286,21 +301,21 @@ MISTAKES = {
     "augment=diffaugmet": r"is not a valid choice. Did you mean diffaugment\? Allowed: ada, diffaugment,",
     "penalty.weight=3": r"penalty.weight is not a valid option",
     "callbacks.samples.growth=0.5": r"growth=0.5 is not allowed: it should be greater than or equal to 1",
-    "+foo=1": r"foo is not a valid option. Allowed: augment, callbacks, data",
-    "+model.n_critics=1": r"model.n_critics is not a valid option. Did you mean model.n_critic\?",
+    "+foo=1": r"foo is not a valid option. Allowed: annealing, augment, auxiliary, callbacks, conditioning, data",
+    "+updates.n_critics=1": r"updates.n_critics is not a valid option. Did you mean updates.n_critic\?",
     "data.batch_size=many": r"data.batch_size=many is not allowed: it should be a valid integer",
     "data.batch_size=0": r"data.batch_size=0 is not allowed: it should be greater than 0",
     "network.generator.width=-64": r"network.generator.width=-64 is not allowed: it should be greater than 0",
     "seed=-1": r"seed=-1 is not allowed: it should be greater than or equal to 0",
     "trainer.max_epochs=0": r"trainer.max_epochs=0 is not allowed: it should be greater than 0, or it should be -1",
     "max_images=0": r"max_images=0 is not allowed: it should be greater than 0",
-    "model.noise=gaussian": r"model.noise=gaussian is not allowed: it should be 'normal', 'uniform' or 'unit_uniform'",
+    "model.prior=gaussian": r"model.prior=gaussian is not allowed: it should be 'normal', 'uniform' or 'uniform_unit_v",
     "network.generator.norm=bacth": r"it should be 'none', 'batch', 'layer' or 'instance'",
     "precision=fp8": r"precision=fp8 is not allowed: it should be 'auto', 'bf16' or 32",
     "model.ema_half_life=-5": r"model.ema_half_life=-5 is not allowed: it should be greater than 0",
     "callbacks.training_metrics.every_n_batches=0": r"every_n_batches=0 is not allowed: it should be greater than 0",
-    "model.generator_optimizer._target_=torch.optim.Adm": r"torch.optim.Adm names nothing that can be imported",
-    "model.generator_optimizer=null": r"model.generator_optimizer=None is not allowed",
+    "optimizer.generator._target_=torch.optim.Adm": r"torch.optim.Adm names nothing that can be imported",
+    "optimizer.generator=null": r"optimizer.generator=None is not allowed",
 }
 
 
@@ -310,8 +325,8 @@ def test_mistakes_are_explained(mistake):
 
 
 CONVERTED = {  # what is typed, where it stands, and what it means
-    "model.generator_optimizer.betas=[0,1]": ("model.generator_optimizer.betas", [0.0, 1.0]),
-    "model.discriminator_optimizer.lr=1": ("model.discriminator_optimizer.lr", 1.0),
+    "optimizer.generator.betas=[0,1]": ("optimizer.generator.betas", [0.0, 1.0]),
+    "optimizer.discriminator.lr=1": ("optimizer.discriminator.lr", 1.0),
     "penalty.wgan_gp.weight=10": ("penalty.wgan_gp.weight", 10.0),
     "callbacks.samples.growth=2": ("callbacks.samples.growth", 2.0),
     "callbacks.samples.images='9'": ("callbacks.samples.images", 9),
@@ -320,7 +335,7 @@ CONVERTED = {  # what is typed, where it stands, and what it means
     "network.generator.hidden=['8',9.0]": ("network.generator.hidden", [8, 9]),
     "model.spectral_norm=no": ("model.spectral_norm", False),
     "model.spectral_norm=yes": ("model.spectral_norm", True),
-    "model.share_fakes=0": ("model.share_fakes", False),
+    "updates.share_fakes=0": ("updates.share_fakes", False),
     "model.ema_half_life=500": ("model.ema_half_life", 500.0),
     "logger.wandb.required=off": ("logger.wandb.required", False),
     "trainer.sync_batchnorm=yes": ("trainer.sync_batchnorm", True),
@@ -331,7 +346,7 @@ CONVERTED = {  # what is typed, where it stands, and what it means
     "+trainer.limit_train_batches=1": ("trainer.limit_train_batches", 1),
     "+trainer.limit_train_batches=1.0": ("trainer.limit_train_batches", 1.0),
     "data.dir=somewhere": ("data.dir", "somewhere"),
-    "model.scheduler=null": ("model.scheduler", None),
+    "optimizer.scheduler=null": ("optimizer.scheduler", None),
 }
 
 
@@ -346,7 +361,7 @@ def test_the_check_leaves_values_in_the_type_they_are_meant_in(typed):
 
 
 def test_a_configuration_is_converted_once():
-    cfg = compose("model=wgan_gp", "model.spectral_norm=yes", "model.generator_optimizer.betas=[0,0.9]")
+    cfg = compose("model=wgan_gp", "model.spectral_norm=yes", "optimizer.generator.betas=[0,0.9]")
     check(cfg)
     once = OmegaConf.to_yaml(cfg)
     check(cfg)
@@ -361,15 +376,16 @@ def test_a_yes_or_no_is_built_as_it_was_understood(word, normalised):
 
 def test_integers_do_where_floats_are_meant_and_the_run_folder_says_what_was_used(tmp_path):
     words = ("betas=[0,0.9]", "lr=0")
-    typed = [f"model.{player}_optimizer.{word}" for player in ("generator", "discriminator") for word in words]
+    typed = [f"optimizer.{network}.{word}" for network in ("generator", "discriminator") for word in words]
     folder = run(
-        tmp_path / "run", "model=wgan_gp", "penalty.wgan_gp.weight=10", "model.n_critic=1.0", "model.spectral_norm=no",
-        "network.generator.width=8", "network.discriminator.width=8", "max_generator_steps=2", *typed,
+        tmp_path / "run", "model=wgan_gp", "penalty.wgan_gp.weight=10", "model.spectral_norm=no",
+        "network.generator.width=8", "network.discriminator.width=8", "updates.n_critic=1.0",
+        "max_generator_steps=2", *typed,
     )  # fmt: skip
-    model, weight = folder.config().model, folder.config().penalty.wgan_gp.weight
+    cfg = folder.config()
     assert folder.status()["generator_steps"] == 2
-    found = [*model.generator_optimizer.betas, model.discriminator_optimizer.lr, weight, model.n_critic]
-    assert repr([*found, model.spectral_norm]) == "[0.0, 0.9, 0.0, 10.0, 1, False]"
+    found = [*cfg.optimizer.generator.betas, cfg.optimizer.discriminator.lr, cfg.penalty.wgan_gp.weight]
+    assert repr([*found, cfg.updates.n_critic, cfg.model.spectral_norm]) == "[0.0, 0.9, 0.0, 10.0, 1, False]"
 
 
 def test_a_penaltys_options_are_under_its_own_name():
@@ -402,7 +418,7 @@ def test_numbers_of_a_loss_or_penalty_that_is_not_chosen_are_explained():
 
 def test_a_wrong_key_inside_a_yaml_file_is_explained():
     cfg = compose()
-    cfg.network.generator = {"_target_": "gan_lightning.networks.DCGANGenerator", "widht": 64}
+    cfg.network.generator = {**cfg.network.generator, "widht": 64}
     with pytest.raises(
         UserError, match=r"generator.widht is not a valid option. Did you mean network.generator.width\?"
     ):
@@ -410,8 +426,8 @@ def test_a_wrong_key_inside_a_yaml_file_is_explained():
 
 
 def test_optimizers_are_tried_before_training():
-    with pytest.raises(UserError, match="model.generator_optimizer.*Invalid learning rate: -1"):
-        built("model.generator_optimizer.lr=-1")
+    with pytest.raises(UserError, match="optimizer.generator.*Invalid learning rate: -1"):
+        built("optimizer.generator.lr=-1")
 
 
 def test_a_missing_gpu_and_a_malformed_time_are_explained(monkeypatch):

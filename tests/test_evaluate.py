@@ -78,7 +78,7 @@ def test_a_line_of_scores_explains_itself_without_its_name(a_run):
         assert list(line) == [field.name for field in fields(ScoreRecord)]
         assert all(value is None or isinstance(value, str | int | float) for value in line.values())
     (line,) = (found for found in lines[-2 * len(SCORES) :] if (found["source"], found["score"]) == ("raw", "kernel"))
-    measured = Scorer(MNIST5k()).measure(load_module(str(a_run.path))[0].draw(500, weights="raw"))
+    measured = Scorer(MNIST5k()).measure(load_module(str(a_run.path))[0].sampler("raw").sample(500))
     assert line["value"] == pytest.approx(measured.scores["kernel"], rel=ROUNDING)
     assert line["error"] == pytest.approx(measured.errors["kernel"], rel=ROUNDING)
     assert line["real_baseline"] == pytest.approx(Scorer(MNIST5k()).real_baseline().scores["kernel"], rel=ROUNDING)
@@ -159,7 +159,7 @@ def test_a_generator_of_nans_is_refused(a_run, ready, monkeypatch):
     with torch.no_grad():
         next(module.generator.parameters()).fill_(torch.nan)
     with pytest.raises(UserError, match="images that are not finite: its training diverged"):
-        module.draw(10, weights="raw")
+        module.sampler("raw").sample(10)
 
 
 # Inception
@@ -186,9 +186,8 @@ def test_the_inception_distance_stands_beside_its_baseline(a_run, ready, monkeyp
     run_command("evaluate", f"run={a_run.path}", "inception=true")
     records = {record.source: record for record in a_run.scores() if record.score == "frechet_inception"}
     measured = Scorer(ready)
-    expected = frechet_distance(
-        *(Stub().extract(part).features for part in (measured.real.images, load_module(str(a_run.path))[0].draw(500)))
-    )
+    samples = load_module(str(a_run.path))[0].sampler().sample(500)
+    expected = frechet_distance(*(Stub().extract(images).features for images in (measured.real.images, samples)))
     assert records["ema"].full_name == "frechet_inception_mnist_5k_500"
     assert (records["ema"].extractor, records["ema"].extractor_sha256) == ("inception", "0")
     assert records["ema"].value == pytest.approx(expected)

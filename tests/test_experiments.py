@@ -1,18 +1,14 @@
-"""The systems this project grew from: their networks, counted by hand, and the numbers their authors tell."""
+"""The systems this project grew from: their networks, counted by hand, and the numbers their authors state."""
 
-import shutil
 from itertools import pairwise
 
 import pytest
 import torch
-from hydra import compose as hydra_compose
-from hydra import initialize_config_dir
-from omegaconf import OmegaConf
 
-from gan_lightning.config.compose import CONF_DIR, compose, options
+from gan_lightning.config.compose import compose, options
 from gan_lightning.config.schema import check
 from gan_lightning.networks.layers import StretchedSigmoid
-from tests.helpers import built, run, sample
+from tests.helpers import built, no_condition, run, sample
 
 
 def dense(*sizes):
@@ -56,7 +52,7 @@ PARAMETERS = {  # of the generator and the discriminator
     "comparative_wgan_gp": STRIDED,
 }
 
-STATED = {  # loss, batch, latent, noise, shared fakes, rate, first beta, (epochs, generator steps)
+STATED = {  # loss, batch, latent, prior, shared fakes, rate, first beta, (epochs, generator steps)
     "digit_dcgan": ("NonSaturating", 128, 100, "normal", True, 2e-4, 0.5, (5, None)),
     "understanding_gan": ("NonSaturating", 64, 100, "normal", False, 2e-4, 0.9, (20, None)),
     "mnist_mlp_bn": ("NonSaturating", 32, 100, "normal", False, 2e-4, 0.5, (None, 15_000)),
@@ -83,9 +79,9 @@ def test_networks_have_the_parameters_of_the_described_ones(experiment):
         for network in (module.generator, module.discriminator)
     )
     assert counts == PARAMETERS[experiment]
-    images = module.generator(module.sample_latent(2))
+    images = module.generator(*module.sample_inputs(no_condition(2)))
     assert images.shape == ((2, 1, 64, 64) if experiment == "digit_dcgan" else (2, 1, 28, 28))
-    assert module.assess(sample(images)).logits.shape == (2,)
+    assert module.discriminate(sample(images)).logits.shape == (2,)
 
 
 LEAKY, SHALLOW, RELU, TANH = ("LeakyReLU", 0.2), ("LeakyReLU", 0.01), ("ReLU", 0), ("Tanh", None)
@@ -143,13 +139,14 @@ def test_the_authors_counts_are_met(experiment):
 def test_numbers_are_the_stated_ones(experiment):
     cfg = compose(f"experiment={experiment}")
     check(cfg)
-    model = cfg.model
-    assert model.generator_optimizer == model.discriminator_optimizer
-    assert model.generator_optimizer._target_ == "torch.optim.Adam" and model.generator_optimizer.betas[1] == 0.999
-    rate, beta = model.generator_optimizer.lr, model.generator_optimizer.betas[0]
-    game = (cfg.loss._target_.rpartition(".")[2], cfg.data.batch_size, model.latent_dim, model.noise, model.share_fakes)
-    assert (*game, rate, beta, (cfg.trainer.max_epochs, cfg.max_generator_steps)) == STATED[experiment]
-    assert model.ema_half_life is None and model.scheduler is None and not model.generator_first
+    model, adam = cfg.model, cfg.optimizer.generator
+    assert adam == cfg.optimizer.discriminator
+    assert adam._target_ == "torch.optim.Adam" and adam.betas[1] == 0.999
+    found = (cfg.loss._target_.rpartition(".")[2], cfg.data.batch_size, model.latent_dim, model.prior)
+    found += (cfg.updates.share_fakes, adam.lr, adam.betas[0], (cfg.trainer.max_epochs, cfg.max_generator_steps))
+    assert found == STATED[experiment]
+    assert model.ema_half_life is None and cfg.optimizer.scheduler is None and not cfg.updates.generator_first
+    assert not cfg.annealing and not cfg.auxiliary
 
 
 @pytest.mark.parametrize("experiment", STATED)
@@ -171,7 +168,7 @@ def test_what_is_not_in_the_study_says_so():
 @pytest.mark.parametrize("experiment", STATED)
 def test_only_the_wasserstein_variants_constrain_the_critic(experiment):
     cfg = compose(f"experiment={experiment}")
-    assert cfg.model.n_critic == (5 if experiment == "comparative_wgan" else 1)
+    assert cfg.updates.n_critic == (5 if experiment == "comparative_wgan" else 1)
     assert cfg.model.weight_clip == (0.01 if experiment == "comparative_wgan" else None)
     weights = {name: penalty.weight for name, penalty in cfg.penalty.items()}
     assert weights == ({"wgan_gp": 10} if experiment == "comparative_wgan_gp" else {})
@@ -188,7 +185,7 @@ def test_the_studys_wgan_has_strided_unpadded_convolutions_and_no_norms():
 
 def test_digit_dcgan_draws_its_weights_around_zero_and_has_biases_only_where_no_norm_may_follow():
     module = built("experiment=digit_dcgan")
-    counts = [sum(it.numel() for it in player.parameters()) for player in (module.generator, module.discriminator)]
+    counts = [sum(it.numel() for it in network.parameters()) for network in (module.generator, module.discriminator)]
     assert counts == [12_650_497, 2_763_585]  # as the author's
     (bias,) = [it for name, it in module.generator.named_parameters() if name.endswith("bias")]
     assert bias.shape == (1,)
@@ -197,77 +194,6 @@ def test_digit_dcgan_draws_its_weights_around_zero_and_has_biases_only_where_no_
     norms = [layer for layer in module.discriminator.modules() if isinstance(layer, torch.nn.BatchNorm2d)]
     assert [norm.num_features for norm in norms] == [128, 256, 512]
     assert torch.cat([norm.weight for norm in norms]).mean().item() == pytest.approx(0, abs=0.005)  # 7 standard errors
-
-
-PUBLISHED = [name for name in options("experiment") if name.startswith("paper/")]
-
-
-@pytest.fixture(scope="module")
-def bare_conf(tmp_path_factory):
-    """A copy of conf/ whose models, networks, losses and penalties say nothing but their classes."""
-    folder = tmp_path_factory.mktemp("bare") / "conf"
-    shutil.copytree(CONF_DIR, folder)
-    for file in (folder / "model").iterdir():
-        file.write_text("# @package _global_\n")
-    for file in (file for group in ("network", "loss", "penalty") for file in (folder / group).iterdir()):
-        package = next((line for line in file.read_text().splitlines() if line.startswith("# @package")), "")
-        content = OmegaConf.to_container(OmegaConf.load(file)) or {}
-        file.write_text(f"{package}\n{OmegaConf.to_yaml(bare(content))}")
-    train = OmegaConf.load(folder / "train.yaml")
-    train.model = {"compile": None}
-    (folder / "train.yaml").write_text(OmegaConf.to_yaml(train))
-    return folder
-
-
-def bare(node):
-    """Classes and defaults of a mapping, without its numbers."""
-    kept = {key: value for key, value in node.items() if key in ("_target_", "defaults")}
-    return kept | {key: bare(value) for key, value in node.items() if isinstance(value, dict)}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("experiment", [*STATED, *PUBLISHED])
-def test_an_experiment_of_others_stays_whatever_the_defaults_become(experiment, bare_conf, monkeypatch):
-    """It says every number itself: nothing of it comes from the files of its model, networks, loss and penalties."""
-    usual = compose(f"experiment={experiment}")
-    monkeypatch.setattr("gan_lightning.config.compose.CONF_DIR", bare_conf)
-    assert compose(f"experiment={experiment}") == usual
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("experiment", [*STATED, *PUBLISHED])
-def test_an_experiment_of_others_takes_back_what_its_model_sets(experiment, bare_conf, tmp_path, monkeypatch):
-    usual = compose(f"experiment={experiment}")
-    shutil.copytree(bare_conf, tmp_path / "conf")
-    for file in (tmp_path / "conf" / "model").iterdir():
-        file.write_text(MODEL_WITH_OTHER_DEFAULTS)
-    monkeypatch.setattr("gan_lightning.config.compose.CONF_DIR", tmp_path / "conf")
-    assert compose(f"experiment={experiment}") == usual
-
-
-MODEL_WITH_OTHER_DEFAULTS = """# @package _global_
-defaults:
-  - override /loss: hinge
-  - override /penalty: r1
-  - override /augment: diffaugment
-
-data: {batch_size: 7}
-max_generator_steps: 3
-model:
-  spectral_norm: true
-  ema_half_life: 5
-  generator_optimizer: {_target_: torch.optim.Adam, _partial_: true, lr: 1.0, betas: [0.1, 0.1], weight_decay: 2}
-  discriminator_optimizer: {_target_: torch.optim.Adam, _partial_: true, lr: 1.0, betas: [0.1, 0.1], weight_decay: 2}
-  scheduler: {_target_: torch.optim.lr_scheduler.LinearLR, _partial_: true, start_factor: 0.5, total_iters: 9}
-"""
-
-
-def test_the_choice_of_a_model_is_the_recipes_own():
-    """It names the run's folder; one recipe that starts from another replaces it."""
-    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-        for name in PUBLISHED:
-            cfg = hydra_compose("train", overrides=[f"experiment={name}"], return_hydra_config=True)
-            assert f"paper/{cfg.hydra.runtime.choices.model}" == name
 
 
 def test_the_command_line_wins_over_the_experiment():

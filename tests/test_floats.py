@@ -7,9 +7,9 @@ from torch.utils._pytree import tree_leaves
 
 from gan_lightning.config.compose import options
 from gan_lightning.floats import at_least_float32
-from gan_lightning.models import wgan
+from gan_lightning.models import updates
 from tests.helpers import built, in_float64
-from tests.test_game import play
+from tests.training import fit
 
 
 class Shortened(TorchDispatchMode):
@@ -33,7 +33,7 @@ def test_nothing_loses_digits(given, found):
     assert result.dtype == getattr(torch, found) and torch.equal(result.to(values.dtype), values)
 
 
-GAMES = [
+CONFIGURATIONS = [
     *([f"model={model}"] for model in options("model")),
     *(["network=mlp", f"penalty={penalty}"] for penalty in options("penalty")),
     *(["network=mlp", f"augment={augment}"] for augment in options("augment")),
@@ -43,12 +43,13 @@ GAMES = [
 
 @pytest.mark.slow
 @in_float64
-@pytest.mark.parametrize("words", GAMES, ids=" ".join)
-def test_a_game_in_float64_computes_nothing_in_float32(words, monkeypatch):
-    monkeypatch.setattr(wgan, "BOOSTED_ITERATIONS", 2)
+@pytest.mark.parametrize("words", CONFIGURATIONS, ids=" ".join)
+def test_training_in_float64_computes_nothing_in_float32(words, monkeypatch):
+    monkeypatch.setattr(updates, "WARMUP_ITERATIONS", 2)
     module = built(*words)
     with Shortened() as shortened:
-        play(module, batches=module.critic_iterations())
-        module.sample(module.inputs(2, seed=0))
+        fit(module, batches=module.updates.discriminator_steps(0))
+        sampler = module.sampler()
+        sampler.generate(sampler.sample_inputs(2, seed=0))
     assert module.generator_steps == 1
     assert shortened.names <= {"aten.zeros.default"}  # of Adam's counter: zeros have no digits to lose

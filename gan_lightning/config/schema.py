@@ -170,10 +170,17 @@ def arguments_of(target: Any) -> dict[str, Argument]:
     return (arguments_of(target.__base__) if passes_on else {}) | own
 
 
+def constructor(target: Any) -> Any:
+    """The function whose arguments are those of a class or function; a named tuple has no `__init__` of its own."""
+    if not inspect.isclass(target):
+        return target
+    return target.__new__ if target.__init__ is object.__init__ else target.__init__
+
+
 def hints_of(target: Any) -> dict[str, Any]:
     """Type hints of a class's constructor or of a function."""
     try:
-        return get_type_hints(target.__init__ if inspect.isclass(target) else target, include_extras=True)
+        return get_type_hints(constructor(target), include_extras=True)
     except NameError:  # hints that exist for type checkers only: this library's values go unchecked
         return {}
 
