@@ -5,6 +5,8 @@ import csv
 import pytest
 
 from gan_lightning.__main__ import run_command
+from gan_lightning.cli.options import parse
+from gan_lightning.cli.resume import apply_overrides
 from gan_lightning.errors import UserError
 from tests.helpers import SHORT, SMALL, metric_rows, run, same, weights
 
@@ -89,7 +91,7 @@ def test_resume_changes_budgets_and_devices_and_nothing_the_weights_depend_on(fi
     with pytest.raises(UserError, match=r"accelerator=gup is not a valid choice. Did you mean gpu\?"):
         run_command("resume", f"run={finished.path}", "accelerator=gup")
     assert finished.config_file.read_text() == before
-    cfg = commands.changed(finished.config(), ["accelerator=multi_gpu", "logger=tensorboard"])
+    cfg = apply_overrides(finished.config(), parse(["accelerator=multi_gpu", "logger=tensorboard"]))
     assert (cfg.trainer.accelerator, cfg.trainer.devices, list(cfg.logger)) == ("gpu", -1, ["tensorboard"])
 
 
