@@ -179,24 +179,7 @@ def start_wandb(
         log.info("Weights & Biases is off: `wandb login` once turns it on, logger=wandb records offline")
         return None
     try:
-        import wandb
-
-        id_file = folder / "wandb_id.txt"
-        run = wandb.init(
-            project=project,
-            entity=entity,
-            name=name,
-            group=group,
-            config=config,
-            dir=folder,
-            mode=mode,  # type: ignore[arg-type]
-            id=id_file.read_text() if id_file.is_file() else None,
-            resume="allow" if mode == "online" else None,
-            reinit="finish_previous",
-        )
-        id_file.write_text(run.id)
-        run.define_metric("trainer/global_step")  # Lightning's name of the step its loggers are given
-        run.define_metric("*", step_metric="trainer/global_step")
+        run = open_wandb_run(folder, mode, project=project, entity=entity, name=name, group=group, config=config)
         logger = GuardedWandbLogger(experiment=run)
     except Exception as error:
         log.warning("Weights & Biases could not start (training goes on without it): %s", error)
@@ -204,6 +187,31 @@ def start_wandb(
     if mode == "offline":
         logger.sync_command = f"wandb sync {Path(run.dir).parent}"
     return logger
+
+
+def open_wandb_run(folder: Path, mode: str, **options: Any) -> Any:
+    """The W&B run whose id stands in a run folder, or a new one; its numbers are plotted against generator steps.
+
+    Args:
+        folder: The run folder.
+        mode: W&B's mode: online, offline, disabled or shared.
+        options: Project, name, configuration and other arguments of `wandb.init`.
+    """
+    import wandb
+
+    id_file = folder / "wandb_id.txt"
+    run = wandb.init(
+        dir=folder,
+        mode=mode,  # type: ignore[arg-type]
+        id=id_file.read_text() if id_file.is_file() else None,
+        resume="allow" if mode == "online" else None,
+        reinit="finish_previous",
+        **options,
+    )
+    id_file.write_text(run.id)
+    run.define_metric("trainer/global_step")  # Lightning's name of the step its loggers are given
+    run.define_metric("*", step_metric="trainer/global_step")
+    return run
 
 
 def build_logger(node: DictConfig, folder: Path, config: dict[str, Any], name: str, group: str | None) -> Logger | None:

@@ -5,13 +5,8 @@ import math
 import pytest
 import torch
 
-from gan_lightning.losses import (
-    KL,
-    JensenShannon,
-    NonSaturating,
-    Pearson,
-    ReverseKL,
-)
+from gan_lightning.f_divergences import KL, JensenShannon, Pearson, ReverseKL
+from gan_lightning.losses import NonSaturating
 from tests.helpers import built, make_loss
 
 REAL = torch.tensor([0.3, -1.2, 2.0], dtype=torch.float64)

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from gan_lightning.config.compose import options
+from gan_lightning.f_divergences import JensenShannon
 from gan_lightning.losses import (
     Hinge,
-    JensenShannon,
     LeastSquares,
     Minimax,
     NonSaturating,

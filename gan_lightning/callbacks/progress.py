@@ -45,7 +45,7 @@ class Forecast(Callback):
     """
 
     def __init__(self) -> None:
-        self.left: str | None = None  # in words, None until it can be told
+        self.left: str | None = None  # in words, None until it can be estimated
         self.started: tuple[float, float] | None = None  # clock and share spent
 
     def on_train_batch_start(self, trainer: Trainer, module: GAN, *unused: Any) -> None:  # type: ignore[override]

@@ -63,7 +63,7 @@ class ImageData(LightningDataModule):
     Attributes:
         reference: Name of the shipped reference classifier of these images, or None: one is trained and cached.
         mirrored: Whether a mirrored image is as good as the image, so that training a classifier may mirror.
-        evaluation_images: Number of samples that an evaluation uses unless it is told how many.
+        evaluation_images: Number of samples that an evaluation uses by default.
 
     Args:
         batch_size: Number of real images in each discriminator step, all processes together.
