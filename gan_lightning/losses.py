@@ -1,8 +1,8 @@
 """Adversarial losses on logits, side by side.
 
-Each has `discriminator(*, real, fake)` and `generator(*, real, fake)`: logits (N,) in, a scalar to minimise out. Only
-a `relativistic` loss compares the two sides in the generator's step; the others ignore `real` there, and get None.
-`realness(logits)` is what the progress bar shows as D(x): a probability where the loss defines one, else the logit.
+Each has `discriminator(*, real, fake)` and `generator(*, real, fake)`, from logits (N,) to a scalar to minimise. Only a
+`relativistic` loss compares real and fake logits in the generator's step; the others get None for `real` there.
+`realness(logits)` is shown as D(x): a probability where the loss defines one, otherwise the logit.
 """
 
 import math
@@ -17,20 +17,20 @@ class Loss:
     """Interface of an adversarial loss; subclasses give both networks' losses."""
 
     relativistic: bool = False
-    """Whether the generator's loss needs the real logits, too."""
+    """Whether the generator's loss needs the logits of real images, too."""
 
     energies: bool = False
     """Whether logits must be minus energies, which are never above 0."""
 
     decision_boundary: float | None = None
-    """Logit at which D takes an image for real as much as for fake; None where a single logit says nothing."""
+    """Logit at which D finds an image as likely to be real as fake; None where a single logit does not tell."""
 
     def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
-        """What D minimises."""
+        """The discriminator's loss, a scalar."""
         raise NotImplementedError
 
     def generator(self, *, real: Tensor | None, fake: Tensor) -> Tensor:
-        """What G minimises."""
+        """The generator's loss, a scalar."""
         raise NotImplementedError
 
     def realness(self, logits: Tensor) -> Tensor:
@@ -38,15 +38,15 @@ class Loss:
         return logits
 
     def extra_metrics(self) -> dict[str, Tensor]:
-        """Further numbers to log, as they are after the discriminator's step."""
+        """Further metrics of the discriminator's step, by name."""
         return {}
 
 
 class Minimax(Loss):
-    """The value function of GAN (Goodfellow et al. 2014, arXiv:1406.2661, equation 1) as it is written.
+    """The value function of GAN (Goodfellow et al. 2014, arXiv:1406.2661, equation 1), for both networks.
 
-    D minimises -E[log D(x)] - E[log(1 - D(G(z)))]; G minimises E[log(1 - D(G(z)))], whose gradients
-    vanish when D tells fakes apart with confidence.
+    D minimises -E[log D(x)] - E[log(1 - D(G(z)))]; G minimises E[log(1 - D(G(z)))], whose gradients vanish when D
+    rejects fakes with confidence.
     """
 
     decision_boundary = 0.0
@@ -73,10 +73,15 @@ class NonSaturating(Minimax):
 
 
 class LeastSquares(Loss):
-    """LSGAN (Mao et al. 2017, arXiv:1611.04076, equation 2) with labels a (fake), b (real), c (G's target).
+    """LSGAN (Mao et al. 2017, arXiv:1611.04076, equation 2).
 
     D minimises 1/2 E[(D(x) - b)^2] + 1/2 E[(D(G(z)) - a)^2]; G minimises 1/2 E[(D(G(z)) - c)^2].
-    (0, 1, 1) is equation 9 and (-1, 1, 0), which minimises the Pearson chi-squared divergence, equation 8.
+    (a, b, c) = (0, 1, 1) is equation 9; (-1, 1, 0), which minimises the Pearson chi-squared divergence, is equation 8.
+
+    Args:
+        a: Target of the discriminator for fakes.
+        b: Target of the discriminator for real images.
+        c: Target of the generator for its fakes.
     """
 
     def __init__(self, a: float, b: float, c: float) -> None:
@@ -93,9 +98,9 @@ class LeastSquares(Loss):
 
 
 class Wasserstein(Loss):
-    """WGAN (Arjovsky et al. 2017, arXiv:1701.07875, equation 2): the critic's mean difference.
+    """WGAN (Arjovsky et al. 2017, arXiv:1701.07875, equation 2): the difference of the critic's means.
 
-    The critic maximises E[D(x)] - E[D(G(z))] and must be kept Lipschitz by clipping or a penalty.
+    The critic maximises E[D(x)] - E[D(G(z))] and must be kept Lipschitz, by weight clipping or a penalty.
     """
 
     def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
@@ -108,7 +113,7 @@ class Wasserstein(Loss):
 
 
 class Hinge(Loss):
-    """The hinge loss (Lim & Ye 2017, arXiv:1705.02894), as SN-GAN has it (Miyato et al. 2018, arXiv:1802.05957).
+    """The hinge loss (Lim & Ye 2017, arXiv:1705.02894) as used by SN-GAN (Miyato et al. 2018, arXiv:1802.05957).
 
     D minimises E[max(0, 1 - D(x))] + E[max(0, 1 + D(G(z)))]: images beyond the margin have no gradient.
     G minimises -E[D(G(z))], without a margin, so that it always has a gradient.
@@ -128,8 +133,8 @@ class Hinge(Loss):
 class RelativisticPairing(Loss):
     """Relativistic GAN (Jolicoeur-Martineau 2019, arXiv:1807.00734, RSGAN), which R3GAN uses (arXiv:2501.05441).
 
-    D learns that each real image is more real than the fake beside it, and minimises E[softplus(-(D(x) - D(G(z))))];
-    G minimises the mirror image, E[softplus(-(D(G(z)) - D(x)))]. Both batches have the same size.
+    D learns that each real image is more real than the fake paired with it: it minimises
+    E[softplus(-(D(x) - D(G(z))))]. G minimises E[softplus(-(D(G(z)) - D(x)))]. Both batches have the same size.
     """
 
     relativistic: bool = True
@@ -139,7 +144,7 @@ class RelativisticPairing(Loss):
         return F.softplus(fake - real).mean()
 
     def generator(self, *, real: Tensor | None, fake: Tensor) -> Tensor:
-        """The discriminator's loss with the sides swapped."""
+        """The discriminator's loss with real and fake logits swapped."""
         assert real is not None
         return self.discriminator(real=fake, fake=real)
 
@@ -148,8 +153,8 @@ class RelativisticAverage(RelativisticPairing):
     """Relativistic average GAN (Jolicoeur-Martineau 2019, arXiv:1807.00734, RaSGAN).
 
     D learns that a real image is more real than the average fake, and a fake less real than the average real image:
-    it minimises E[softplus(-(D(x) - E[D(G(z))]))] + E[softplus(D(G(z)) - E[D(x)])]. G minimises the mirror image:
-    it has both terms, too.
+    it minimises E[softplus(-(D(x) - E[D(G(z))]))] + E[softplus(D(G(z)) - E[D(x)])]. G minimises both terms with real
+    and fake images swapped.
     """
 
     def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
@@ -160,12 +165,12 @@ class RelativisticAverage(RelativisticPairing):
 class FDivergence(Loss):
     """f-GAN (Nowozin et al. 2016, arXiv:1606.00709): D estimates a divergence between the data P and G's images Q.
 
-    With T = g_f(logit), D maximises E[T(x)] - E[f*(T(G(z)))] (section 2.3), whose greatest value is
+    With T = g_f(logit), D maximises E[T(x)] - E[f*(T(G(z)))] (section 2.3), whose maximum is
     D_f(P||Q) = E_Q[f(p / q)], reached at T = f'(p / q). A subclass gives g_f and f* (tables 2 and 6).
 
     Args:
-        saturating: Whether G minimises -E[f*(T(G(z)))], the divergence itself; otherwise -E[T(G(z))], which gives it
-            larger gradients while D tells fakes apart easily (section 3.2).
+        saturating: Whether G minimises -E[f*(T(G(z)))], the divergence itself; otherwise it minimises -E[T(G(z))],
+            whose gradients are larger while D recognises fakes easily (section 3.2).
     """
 
     decision_boundary = 0.0
@@ -174,15 +179,15 @@ class FDivergence(Loss):
         self.saturating = saturating
 
     def activation(self, logits: Tensor) -> Tensor:
-        """T = g_f(logit), which keeps T where f* is defined; rising in the logit."""
+        """T = g_f(logit): increasing in the logit, with values where f* is defined."""
         raise NotImplementedError
 
     def conjugate(self, logits: Tensor) -> Tensor:
-        """f*(g_f(logit)), simplified so that no digits are lost where T nears the edge of f*'s domain."""
+        """f*(g_f(logit)), simplified so that no digits are lost where T is close to the edge of f*'s domain."""
         raise NotImplementedError
 
     def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
-        """E[f*(T(fake))] - E[T(real)]: the estimated divergence, negative."""
+        """E[f*(T(fake))] - E[T(real)]: minus the estimated divergence."""
         return self.conjugate(fake).mean() - self.activation(real).mean()
 
     def generator(self, *, real: Tensor | None, fake: Tensor) -> Tensor:
@@ -204,7 +209,7 @@ class KL(FDivergence):
         return torch.exp(logits - 1)
 
     def realness(self, logits: Tensor) -> Tensor:
-        """The probability of real images, p / (p + q): the best logit is 1 + log(p / q)."""
+        """The probability that images are real, p / (p + q): the optimal logit is 1 + log(p / q)."""
         return torch.sigmoid(logits - 1)
 
 
@@ -220,7 +225,7 @@ class ReverseKL(FDivergence):
         return logits - 1
 
     def realness(self, logits: Tensor) -> Tensor:
-        """The probability of real images, p / (p + q): the best logit is log(p / q)."""
+        """The probability that images are real, p / (p + q): the optimal logit is log(p / q)."""
         return torch.sigmoid(logits)
 
 
@@ -237,10 +242,10 @@ class Pearson(FDivergence):
 
 
 class JensenShannon(FDivergence):
-    """f-GAN of the Jensen-Shannon divergence: E_P[log(2p / (p + q))] + E_Q[log(2q / (p + q))], no half before it.
+    """f-GAN of the Jensen-Shannon divergence: E_P[log(2p / (p + q))] + E_Q[log(2q / (p + q))], without the usual 1/2.
 
     f(u) = u log u - (u + 1) log((u + 1) / 2), g_f(v) = log 2 - log(1 + exp(-v)), f*(t) = -log(2 - exp(t)). D's loss is
-    that of `Minimax` less log 4, so D learns the same.
+    that of `Minimax` minus log 4, so D learns the same.
     """
 
     def activation(self, logits: Tensor) -> Tensor:
@@ -252,7 +257,7 @@ class JensenShannon(FDivergence):
         return F.softplus(logits) - math.log(2)
 
     def realness(self, logits: Tensor) -> Tensor:
-        """The probability of real images, p / (p + q): the best logit is log(p / q)."""
+        """The probability that images are real, p / (p + q): the optimal logit is log(p / q)."""
         return torch.sigmoid(logits)
 
 
@@ -262,7 +267,7 @@ class EnergyMargin(Loss):
     D minimises E[energy(x)] + E[max(0, margin - energy(G(z)))]; G minimises E[energy(G(z))].
 
     Args:
-        margin: Energy beyond which fakes have no gradient for D; 1 suits energies that are mean squared errors.
+        margin: Energy above which fakes have no gradient in D's loss; 1 suits energies that are mean squared errors.
     """
 
     energies = True
@@ -282,13 +287,13 @@ class EnergyMargin(Loss):
 class BEGAN(nn.Module, Loss):
     """BEGAN (Berthelot et al. 2017, arXiv:1703.10717, section 3.4), on logits that are minus an energy.
 
-    D minimises E[energy(x)] - k E[energy(G(z))], G minimises E[energy(G(z))]; after each of D's steps
+    D minimises E[energy(x)] - k E[energy(G(z))], G minimises E[energy(G(z))]; after each step of D
     k <- clip(k + rate * (gamma E[energy(x)] - E[energy(G(z))]), 0, 1). `extra_metrics` gives k and the convergence
     measure E[energy(x)] + |gamma E[energy(x)] - E[energy(G(z))]|, which falls as training converges.
 
     Args:
-        gamma: Target for the energy of fakes divided by that of real images; lower means less variety.
-        rate: Step size lambda_k of k.
+        gamma: Target for the ratio of the fakes' energy to that of real images; a lower one means less variety.
+        rate: Step size of k; the paper's lambda_k.
     """
 
     energies = True
@@ -302,7 +307,7 @@ class BEGAN(nn.Module, Loss):
         self.convergence: Tensor | None = None
 
     def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
-        """-real + k fake, by the k so far; then k moves."""
+        """-real + k fake, with the current k, which is then updated."""
         loss = -real.mean() + self.balance.clone() * fake.mean()
         with torch.no_grad():
             gap = -self.gamma * real.mean() + fake.mean()
@@ -315,5 +320,5 @@ class BEGAN(nn.Module, Loss):
         return -fake.mean()
 
     def extra_metrics(self) -> dict[str, Tensor]:
-        """k, and the convergence measure."""
+        """`balance`, which is k, and `convergence`."""
         return {} if self.convergence is None else {"balance": self.balance.clone(), "convergence": self.convergence}
