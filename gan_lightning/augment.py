@@ -1,4 +1,4 @@
-"""Augmentations of what the discriminator sees: images (N, C, H, W) in, as many out, random anew for each sample.
+"""Augmentations of what the discriminator sees: images (N, C, H, W) -> images of the same shape, random per sample.
 
 They are differentiable, so that the generator learns through them. Images may leave [-1, 1].
 """
@@ -14,12 +14,12 @@ from gan_lightning.floats import at_least_float32
 
 Policy = Literal["color", "translation", "cutout"]
 
-BACKGROUND = -1.0  # moves in from outside: black, as around a digit or a garment; the zero of the paper's code is gray
+BACKGROUND = -1.0  # fills what moves in: black, as around a digit or a garment; the paper's code has 0, which is gray
 HOLE = 0.0  # middle gray: in black, half a digit could pass for a whole one, and G would learn to draw it
 
 
 def uniform(images: Tensor, low: float, high: float) -> Tensor:
-    """A number of U[low, high) for each sample, (N, 1, 1, 1)."""
+    """A number from U[low, high) for each sample, (N, 1, 1, 1)."""
     return low + (high - low) * torch.rand(len(images), 1, 1, 1, device=images.device)
 
 
@@ -29,12 +29,12 @@ def integers(images: Tensor, low: int, high: int) -> Tensor:
 
 
 def brightness(images: Tensor) -> Tensor:
-    """Lighter or darker by up to 0.5, a quarter of the range; the result may leave [-1, 1]."""
+    """Images made lighter or darker by up to 0.5, a quarter of the range; they may leave [-1, 1]."""
     return images + uniform(images, -0.5, 0.5)
 
 
 def saturation(images: Tensor) -> Tensor:
-    """Distances of the three channels from their mean times 0 to 2; other images have no saturation."""
+    """The three channels' distances from their mean, times 0 to 2; images with other channels stay as they are."""
     if images.shape[1] != 3:
         return images
     gray = images.mean(1, keepdim=True)
@@ -42,13 +42,13 @@ def saturation(images: Tensor) -> Tensor:
 
 
 def contrast(images: Tensor) -> Tensor:
-    """Distances of all pixels from the image's mean times 0.5 to 1.5; the result may leave [-1, 1]."""
+    """All pixels' distances from the image's mean, times 0.5 to 1.5; images may leave [-1, 1]."""
     mean = images.mean((1, 2, 3), keepdim=True)
     return mean + (images - mean) * uniform(images, 0.5, 1.5)
 
 
 def translation(images: Tensor) -> Tensor:
-    """Moved by whole pixels, at most an eighth of the size each way; background moves in."""
+    """Images moved by whole pixels, by at most an eighth of the size along each axis; background moves in."""
     for dim in (2, 3):
         most = int(images.shape[dim] / 8 + 0.5)  # as the paper's code rounds
         images = shift(images, integers(images, -most, most), dim)
@@ -56,7 +56,7 @@ def translation(images: Tensor) -> Tensor:
 
 
 def shift(images: Tensor, pixels: Tensor, dim: int) -> Tensor:
-    """Each sample moved down (dim 2) or right (dim 3) by its own number of `pixels` (N, 1)."""
+    """Samples moved down (dim 2) or right (dim 3), each by its own number of `pixels` (N, 1)."""
     size = images.shape[dim]
     source = torch.arange(size, device=images.device) - pixels
     source = source[:, None, :, None] if dim == 2 else source[:, None, None, :]
@@ -65,7 +65,7 @@ def shift(images: Tensor, pixels: Tensor, dim: int) -> Tensor:
 
 
 def cutout(images: Tensor) -> Tensor:
-    """A hole of half the height and width; its centre may lie on the edge, so that down to a quarter of it is seen."""
+    """A hole of half the height and width in each image; near a corner as little as a quarter of it is inside."""
     rows, columns = (stretch(images, dim) for dim in (2, 3))
     return torch.where(rows[:, None, :, None] & columns[:, None, None, :], HOLE, images)
 
@@ -84,7 +84,7 @@ POLICIES: dict[Policy, tuple[Callable[[Tensor], Tensor], ...]] = {
     "translation": (translation,),
     "cutout": (cutout,),
 }
-"""What each word does, in the order of the paper's code."""
+"""The augmentations of each policy, in the order of the paper's code."""
 
 
 class NoAugment(nn.Module):
@@ -95,7 +95,7 @@ class NoAugment(nn.Module):
         return images
 
     def adapt(self, real_logits: Tensor, decision_boundary: float | None, images: int) -> dict[str, Tensor]:
-        """Follow D's logits on real images; nothing to follow, and nothing to log."""
+        """Adapt to D's logits on real images; here there is nothing to adapt, and nothing to log."""
         return {}
 
 
@@ -103,9 +103,9 @@ class DiffAugment(NoAugment):
     """Differentiable augmentation (Zhao et al. 2020, arXiv:2006.10738) of all images that D sees, in both steps.
 
     Args:
-        policy: Which of color, translation and cutout are used; they are applied in this order. Color takes images out
+        policy: Which of color, translation and cutout are used, always applied in this order. Color takes images out
             of [-1, 1].
-        p: Probability that a sample is augmented, by all of them or none; 1 in the paper.
+        p: Probability that a sample is augmented, by all of them; 1 in the paper.
     """
 
     p: Tensor
@@ -116,8 +116,8 @@ class DiffAugment(NoAugment):
         self.register_buffer("p", torch.tensor(float(p)))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images (N, C, H, W), augmented in float32 (float64 as it is)."""
-        images = at_least_float32(images)  # else fakes alone would show the rounding of bfloat16
+        """Images (N, C, H, W) -> augmented images, in float32 at least."""
+        images = at_least_float32(images)  # otherwise fakes alone would show the rounding of bfloat16
         augmented = images
         for step in self.steps:
             augmented = step(augmented)
@@ -127,15 +127,15 @@ class DiffAugment(NoAugment):
 class AdaptiveAugment(DiffAugment):
     """DiffAugment with the adaptive probability of ADA (Karras et al. 2020, arXiv:2006.06676, section 3.1).
 
-    A discriminator that is sure of nearly all real images has begun to overfit: p rises while the mean sign of its
-    logits on them (r_t) is above the target, and falls while it is below, at every step. ADA draws anew for each of its
-    augmentations; here a sample gets all or none.
+    A discriminator that classifies nearly all real images as real has begun to overfit: at every step p rises if the
+    mean sign r_t of its logits on them is above the target, and falls if it is below. ADA decides for each augmentation
+    separately; here a sample gets all of them or none.
 
     Args:
         policy: Which augmentations are used, as in DiffAugment.
-        target: Target of r_t, which is -1 when D takes all real images for fakes, 0 when it guesses, and 1 when it is
-            always right.
-        images: Number of real images in which p can go from 0 to 1.
+        target: Target of r_t, which is -1 when D classifies all real images as fake, 0 when it guesses, and 1 when it
+            is always right.
+        images: Number of real images over which p can go from 0 to 1.
     """
 
     def __init__(self, policy: list[Policy], target: Annotated[float, Field(ge=-1, le=1)], images: PositiveInt) -> None:
@@ -145,7 +145,16 @@ class AdaptiveAugment(DiffAugment):
 
     @torch.no_grad()
     def adapt(self, real_logits: Tensor, decision_boundary: float | None, images: int) -> dict[str, Tensor]:
-        """Follow D's logits (N,) on so many real images of all processes, counted from its decision boundary."""
+        """Move p by the signs of D's logits on real images.
+
+        Args:
+            real_logits: Logits (N,) of real images.
+            decision_boundary: Logit from which the signs are counted.
+            images: Number of real images in this step, of all processes.
+
+        Returns:
+            The metric `augment_p`.
+        """
         assert decision_boundary is not None
         direction = ((real_logits - decision_boundary).sign().mean() - self.target).sign()
         self.p.add_(direction * images / self.images).clamp_(0, 1)

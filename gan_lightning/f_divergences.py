@@ -12,12 +12,12 @@ from gan_lightning.losses import Loss
 class FDivergence(Loss):
     """f-GAN (Nowozin et al. 2016, arXiv:1606.00709): D estimates a divergence between the data P and G's images Q.
 
-    With T = g_f(logit), D maximises E[T(x)] - E[f*(T(G(z)))] (section 2.3), whose greatest value is
+    With T = g_f(logit), D maximises E[T(x)] - E[f*(T(G(z)))] (section 2.3), whose maximum is
     D_f(P||Q) = E_Q[f(p / q)], reached at T = f'(p / q). A subclass gives g_f and f* (tables 2 and 6).
 
     Args:
-        saturating: Whether G minimises -E[f*(T(G(z)))], the divergence itself; otherwise -E[T(G(z))], which gives it
-            larger gradients while D tells fakes apart easily (section 3.2).
+        saturating: Whether G minimises -E[f*(T(G(z)))], the divergence itself; otherwise it minimises -E[T(G(z))],
+            whose gradients are larger while D recognises fakes easily (section 3.2).
     """
 
     decision_boundary = 0.0
@@ -26,15 +26,15 @@ class FDivergence(Loss):
         self.saturating = saturating
 
     def activation(self, logits: Tensor) -> Tensor:
-        """T = g_f(logit), which keeps T where f* is defined; rising in the logit."""
+        """T = g_f(logit): increasing in the logit, with values where f* is defined."""
         raise NotImplementedError
 
     def conjugate(self, logits: Tensor) -> Tensor:
-        """f*(g_f(logit)), simplified so that no digits are lost where T nears the edge of f*'s domain."""
+        """f*(g_f(logit)), simplified so that no digits are lost where T is close to the edge of f*'s domain."""
         raise NotImplementedError
 
     def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
-        """E[f*(T(fake))] - E[T(real)]: the estimated divergence, negative."""
+        """E[f*(T(fake))] - E[T(real)]: minus the estimated divergence."""
         return self.conjugate(fake).mean() - self.activation(real).mean()
 
     def generator(self, *, real: Tensor | None, fake: Tensor) -> Tensor:
@@ -56,7 +56,7 @@ class KL(FDivergence):
         return torch.exp(logits - 1)
 
     def realness(self, logits: Tensor) -> Tensor:
-        """The probability of real images, p / (p + q): the best logit is 1 + log(p / q)."""
+        """The probability that images are real, p / (p + q): the optimal logit is 1 + log(p / q)."""
         return torch.sigmoid(logits - 1)
 
 
@@ -72,7 +72,7 @@ class ReverseKL(FDivergence):
         return logits - 1
 
     def realness(self, logits: Tensor) -> Tensor:
-        """The probability of real images, p / (p + q): the best logit is log(p / q)."""
+        """The probability that images are real, p / (p + q): the optimal logit is log(p / q)."""
         return torch.sigmoid(logits)
 
 
@@ -89,10 +89,10 @@ class Pearson(FDivergence):
 
 
 class JensenShannon(FDivergence):
-    """f-GAN of the Jensen-Shannon divergence: E_P[log(2p / (p + q))] + E_Q[log(2q / (p + q))], no half before it.
+    """f-GAN of the Jensen-Shannon divergence: E_P[log(2p / (p + q))] + E_Q[log(2q / (p + q))], without the usual 1/2.
 
     f(u) = u log u - (u + 1) log((u + 1) / 2), g_f(v) = log 2 - log(1 + exp(-v)), f*(t) = -log(2 - exp(t)). D's loss is
-    that of `Minimax` less log 4, so D learns the same.
+    that of `Minimax` minus log 4, so D learns the same.
     """
 
     def activation(self, logits: Tensor) -> Tensor:
@@ -104,5 +104,5 @@ class JensenShannon(FDivergence):
         return F.softplus(logits) - math.log(2)
 
     def realness(self, logits: Tensor) -> Tensor:
-        """The probability of real images, p / (p + q): the best logit is log(p / q)."""
+        """The probability that images are real, p / (p + q): the optimal logit is log(p / q)."""
         return torch.sigmoid(logits)

@@ -1,8 +1,8 @@
 """Adversarial losses on logits, side by side.
 
-Each has `discriminator(*, real, fake)` and `generator(*, real, fake)`: logits (N,) in, a scalar to minimise out. Only
-a `relativistic` loss compares the two sides in the generator's step; the others ignore `real` there, and get None.
-`realness(logits)` is what the progress bar shows as D(x): a probability where the loss defines one, else the logit.
+Each has `discriminator(*, real, fake)` and `generator(*, real, fake)`, from logits (N,) to a scalar to minimise. Only a
+`relativistic` loss compares real and fake logits in the generator's step; the others get None for `real` there.
+`realness(logits)` is shown as D(x): a probability where the loss defines one, otherwise the logit.
 """
 
 import torch
@@ -15,20 +15,20 @@ class Loss:
     """Interface of an adversarial loss; subclasses give both networks' losses."""
 
     relativistic: bool = False
-    """Whether the generator's loss needs the real logits, too."""
+    """Whether the generator's loss needs the logits of real images, too."""
 
     energies: bool = False
     """Whether logits must be minus energies, which are never above 0."""
 
     decision_boundary: float | None = None
-    """Logit at which D takes an image for real as much as for fake; None where a single logit says nothing."""
+    """Logit at which D finds an image as likely to be real as fake; None where a single logit does not tell."""
 
     def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
-        """What D minimises."""
+        """The discriminator's loss, a scalar."""
         raise NotImplementedError
 
     def generator(self, *, real: Tensor | None, fake: Tensor) -> Tensor:
-        """What G minimises."""
+        """The generator's loss, a scalar."""
         raise NotImplementedError
 
     def realness(self, logits: Tensor) -> Tensor:
@@ -36,15 +36,15 @@ class Loss:
         return logits
 
     def extra_metrics(self) -> dict[str, Tensor]:
-        """Further numbers to log, as they are after the discriminator's step."""
+        """Further metrics of the discriminator's step, by name."""
         return {}
 
 
 class Minimax(Loss):
-    """The value function of GAN (Goodfellow et al. 2014, arXiv:1406.2661, equation 1) as it is written.
+    """The value function of GAN (Goodfellow et al. 2014, arXiv:1406.2661, equation 1), for both networks.
 
-    D minimises -E[log D(x)] - E[log(1 - D(G(z)))]; G minimises E[log(1 - D(G(z)))], whose gradients
-    vanish when D tells fakes apart with confidence.
+    D minimises -E[log D(x)] - E[log(1 - D(G(z)))]; G minimises E[log(1 - D(G(z)))], whose gradients vanish when D
+    rejects fakes with confidence.
     """
 
     decision_boundary = 0.0
@@ -71,10 +71,15 @@ class NonSaturating(Minimax):
 
 
 class LeastSquares(Loss):
-    """LSGAN (Mao et al. 2017, arXiv:1611.04076, equation 2) with labels a (fake), b (real), c (G's target).
+    """LSGAN (Mao et al. 2017, arXiv:1611.04076, equation 2).
 
     D minimises 1/2 E[(D(x) - b)^2] + 1/2 E[(D(G(z)) - a)^2]; G minimises 1/2 E[(D(G(z)) - c)^2].
-    (0, 1, 1) is equation 9 and (-1, 1, 0), which minimises the Pearson chi-squared divergence, equation 8.
+    (a, b, c) = (0, 1, 1) is equation 9; (-1, 1, 0), which minimises the Pearson chi-squared divergence, is equation 8.
+
+    Args:
+        a: Target of the discriminator for fakes.
+        b: Target of the discriminator for real images.
+        c: Target of the generator for its fakes.
     """
 
     def __init__(self, a: float, b: float, c: float) -> None:
@@ -91,9 +96,9 @@ class LeastSquares(Loss):
 
 
 class Wasserstein(Loss):
-    """WGAN (Arjovsky et al. 2017, arXiv:1701.07875, equation 2): the critic's mean difference.
+    """WGAN (Arjovsky et al. 2017, arXiv:1701.07875, equation 2): the difference of the critic's means.
 
-    The critic maximises E[D(x)] - E[D(G(z))] and must be kept Lipschitz by clipping or a penalty.
+    The critic maximises E[D(x)] - E[D(G(z))] and must be kept Lipschitz, by weight clipping or a penalty.
     """
 
     def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
@@ -106,7 +111,7 @@ class Wasserstein(Loss):
 
 
 class Hinge(Loss):
-    """The hinge loss (Lim & Ye 2017, arXiv:1705.02894), as SN-GAN has it (Miyato et al. 2018, arXiv:1802.05957).
+    """The hinge loss (Lim & Ye 2017, arXiv:1705.02894) as used by SN-GAN (Miyato et al. 2018, arXiv:1802.05957).
 
     D minimises E[max(0, 1 - D(x))] + E[max(0, 1 + D(G(z)))]: images beyond the margin have no gradient.
     G minimises -E[D(G(z))], without a margin, so that it always has a gradient.
@@ -126,8 +131,8 @@ class Hinge(Loss):
 class RelativisticPairing(Loss):
     """Relativistic GAN (Jolicoeur-Martineau 2019, arXiv:1807.00734, RSGAN), which R3GAN uses (arXiv:2501.05441).
 
-    D learns that each real image is more real than the fake beside it, and minimises E[softplus(-(D(x) - D(G(z))))];
-    G minimises the mirror image, E[softplus(-(D(G(z)) - D(x)))]. Both batches have the same size.
+    D learns that each real image is more real than the fake paired with it: it minimises
+    E[softplus(-(D(x) - D(G(z))))]. G minimises E[softplus(-(D(G(z)) - D(x)))]. Both batches have the same size.
     """
 
     relativistic: bool = True
@@ -137,7 +142,7 @@ class RelativisticPairing(Loss):
         return F.softplus(fake - real).mean()
 
     def generator(self, *, real: Tensor | None, fake: Tensor) -> Tensor:
-        """The discriminator's loss with the sides swapped."""
+        """The discriminator's loss with real and fake logits swapped."""
         assert real is not None
         return self.discriminator(real=fake, fake=real)
 
@@ -146,8 +151,8 @@ class RelativisticAverage(RelativisticPairing):
     """Relativistic average GAN (Jolicoeur-Martineau 2019, arXiv:1807.00734, RaSGAN).
 
     D learns that a real image is more real than the average fake, and a fake less real than the average real image:
-    it minimises E[softplus(-(D(x) - E[D(G(z))]))] + E[softplus(D(G(z)) - E[D(x)])]. G minimises the mirror image:
-    it has both terms, too.
+    it minimises E[softplus(-(D(x) - E[D(G(z))]))] + E[softplus(D(G(z)) - E[D(x)])]. G minimises both terms with real
+    and fake images swapped.
     """
 
     def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
@@ -161,7 +166,7 @@ class EnergyMargin(Loss):
     D minimises E[energy(x)] + E[max(0, margin - energy(G(z)))]; G minimises E[energy(G(z))].
 
     Args:
-        margin: Energy beyond which fakes have no gradient for D; 1 suits energies that are mean squared errors.
+        margin: Energy above which fakes have no gradient in D's loss; 1 suits energies that are mean squared errors.
     """
 
     energies = True
@@ -181,13 +186,13 @@ class EnergyMargin(Loss):
 class BEGAN(nn.Module, Loss):
     """BEGAN (Berthelot et al. 2017, arXiv:1703.10717, section 3.4), on logits that are minus an energy.
 
-    D minimises E[energy(x)] - k E[energy(G(z))], G minimises E[energy(G(z))]; after each of D's steps
+    D minimises E[energy(x)] - k E[energy(G(z))], G minimises E[energy(G(z))]; after each step of D
     k <- clip(k + rate * (gamma E[energy(x)] - E[energy(G(z))]), 0, 1). `extra_metrics` gives k and the convergence
     measure E[energy(x)] + |gamma E[energy(x)] - E[energy(G(z))]|, which falls as training converges.
 
     Args:
-        gamma: Target for the energy of fakes divided by that of real images; lower means less variety.
-        rate: Step size lambda_k of k.
+        gamma: Target for the ratio of the fakes' energy to that of real images; a lower one means less variety.
+        rate: Step size of k; the paper's lambda_k.
     """
 
     energies = True
@@ -201,7 +206,7 @@ class BEGAN(nn.Module, Loss):
         self.convergence: Tensor | None = None
 
     def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
-        """-real + k fake, by the k so far; then k moves."""
+        """-real + k fake, with the current k, which is then updated."""
         loss = -real.mean() + self.balance.clone() * fake.mean()
         with torch.no_grad():
             gap = -self.gamma * real.mean() + fake.mean()
@@ -214,5 +219,5 @@ class BEGAN(nn.Module, Loss):
         return -fake.mean()
 
     def extra_metrics(self) -> dict[str, Tensor]:
-        """k, and the convergence measure."""
+        """`balance`, which is k, and `convergence`."""
         return {} if self.convergence is None else {"balance": self.balance.clone(), "convergence": self.convergence}

@@ -1,9 +1,9 @@
-"""Generator/discriminator pairs, in two forms that every game relies on.
+"""Generator/discriminator pairs, and the two contracts that every GAN relies on.
 
-A generator `G(image_shape, latent_dim, num_classes)` maps (N, latent_dim + num_classes) to images in [-1, 1]: z and,
-in a conditional game, the label's one-hot code behind it. A discriminator `D(image_shape)` maps images to logits (N,):
-its `head`, a linear layer of one output, on `features(images)` (N, F), which games may put other heads on.
-Only autoencoders have none: their logits are minus an energy.
+`generator(z, y)` maps latent vectors z (N, latent_dim) and conditions y (N, condition_dim) to images (N, C, H, W) in
+[-1, 1]. `discriminator(x, y)` maps images and conditions to `DiscriminatorOutput(logits, aux)`: a linear `head` with
+one output gives the logits (N,) from `features(x, y)` (N, F), on which `gan_lightning.networks.heads` can put other
+heads. Only autoencoders have no head: their logits are minus an energy.
 """
 
 from gan_lightning.networks.autoencoder import AutoencoderDiscriminator

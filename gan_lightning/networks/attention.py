@@ -12,7 +12,10 @@ class SelfAttention(nn.Module):
 
     x -> x + gamma v(sum_i beta_ji h(x_i)) with beta_ji = softmax over i of f(x_i) . g(x_j), all maps 1x1
     convolutions. f and g have C / 8 channels; h has C / 2 as in the authors' code (the text says C / 8).
-    gamma starts at 0: at first the module is the identity.
+    gamma starts at 0, so that the module starts as the identity.
+
+    Args:
+        channels: Number of channels C of the maps.
     """
 
     def __init__(self, channels: int) -> None:
@@ -25,7 +28,7 @@ class SelfAttention(nn.Module):
         self.gamma = nn.Parameter(torch.zeros(()))
 
     def weights(self, maps: Tensor) -> Tensor:
-        """beta, (N, H * W, H * W): row j holds how much position j takes from every position; rows sum to 1."""
+        """beta, (N, H * W, H * W): row j is the attention of position j to every position, and sums to 1."""
         return (pixels(self.g(maps)) @ pixels(self.f(maps)).transpose(1, 2)).softmax(2)
 
     def forward(self, maps: Tensor) -> Tensor:

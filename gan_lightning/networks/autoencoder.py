@@ -20,9 +20,9 @@ class Autoencoder(nn.Module):
     like a logit, higher for more real, but never above 0. The energy is the mean over pixels of |x - AE(x)|^power.
 
     Args:
-        encoder: images (N, C, H, W) -> codes (N, code_dim).
-        decoder: codes -> images.
-        power: of the error.
+        encoder: Network from images (N, C, H, W) to codes (N, code_dim).
+        decoder: Network from codes to images.
+        power: Power of the absolute error.
     """
 
     energies = True
@@ -38,7 +38,7 @@ class Autoencoder(nn.Module):
         return self.encoder(images)
 
     def decode(self, code: Tensor) -> Tensor:
-        """Codes (N, code_dim) -> images (N, C, H, W), about [-1, 1]."""
+        """Codes (N, code_dim) -> images (N, C, H, W), roughly in [-1, 1]."""
         return self.decoder(code)
 
     def energy(self, images: Tensor, code: Tensor) -> Tensor:
@@ -47,22 +47,22 @@ class Autoencoder(nn.Module):
         return error.abs().pow(self.power).flatten(1).mean(1)
 
     def forward(self, x: Tensor, y: Tensor) -> DiscriminatorOutput:
-        """Images (N, C, H, W) and conditions, which do not matter -> minus their energies (N,), and their codes."""
+        """Images (N, C, H, W) -> minus their energies (N,), and their codes; conditions are ignored."""
         codes = self.encode(x)
         return DiscriminatorOutput(-self.energy(x, codes), codes)
 
 
 class AutoencoderDiscriminator(Autoencoder):
-    """EBGAN's autoencoder for photographs: 4x4 convolutions of stride 2 to a code, the mirror back, LeakyReLU 0.2.
+    """EBGAN's autoencoder for photographs: 4x4 convolutions of stride 2 to a code, their mirror image, LeakyReLU 0.2.
 
     The output is linear: a tanh would never reach the black of a digit's background.
 
     Args:
-        image_shape: channels, height, width.
-        width: channels of the first layer, doubled at each lower resolution (EBGAN: 64).
-        code_dim: size of the code.
-        power: 1 (BEGAN) or 2 (the squared error that EBGAN's implementations use).
-        norm: of the hidden layers; not on the first, the code and the output.
+        image_shape: Channels, height and width of the images.
+        width: Number of channels of the first layer, doubled at each lower resolution; EBGAN has 64.
+        code_dim: Number of coordinates of the code.
+        power: Power of the absolute error: 1 as in BEGAN, or 2 as in EBGAN's implementations.
+        norm: Normalisation of the hidden layers except the first and the code.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class AutoencoderDiscriminator(Autoencoder):
 
 
 def downward(widths: list[int], norm: Norm) -> list[nn.Module]:
-    """Layers of the encoder, from the image's channels to the smallest map's."""
+    """Layers of the encoder, from the channels of the image to those of the smallest maps."""
     layers: list[nn.Module] = []
     for level, (inputs, outputs) in enumerate(pairwise(widths)):
         layers += [
@@ -96,7 +96,7 @@ def downward(widths: list[int], norm: Norm) -> list[nn.Module]:
 
 
 def upward(widths: list[int], norm: Norm) -> list[nn.Module]:
-    """Layers of the decoder, from the smallest map's channels to the image's."""
+    """Layers of the decoder, from the channels of the smallest maps to those of the image."""
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(widths):
         layers += [norm_2d(norm, inputs), nn.LeakyReLU(SLOPE), nn.ConvTranspose2d(inputs, outputs, 4, 2, 1)]

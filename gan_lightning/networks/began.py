@@ -8,11 +8,11 @@ from gan_lightning.networks.autoencoder import Autoencoder
 from gan_lightning.networks.dcgan import resolutions
 from gan_lightning.networks.layers import FlattenPixels, Norm, UnflattenPixels, glorot_init, join, norm_2d
 
-SMALLEST = 7  # pixels at least; the authors' smallest maps have 8
+SMALLEST = 7  # height and width of the smallest maps, at least; the authors' have 8
 
 
 def sizes(image_size: int) -> list[int]:
-    """The maps' sizes from the image down: 28 -> [28, 14, 7], 32 -> [32, 16, 8], 64 -> [64, 32, 16, 8]."""
+    """Sizes of the maps, from the image down: 28 -> [28, 14, 7], 32 -> [32, 16, 8], 64 -> [64, 32, 16, 8]."""
     return [size for size in resolutions(image_size) if size >= SMALLEST]
 
 
@@ -24,7 +24,7 @@ def convolution(inputs: int, outputs: int, norm: Norm, stride: int = 1) -> list[
 def encoder(image_shape: ImageShape, code_dim: int, width: int, norm: Norm) -> nn.Sequential:
     """Images (N, C, H, W) -> codes (N, code_dim).
 
-    Two convolutions at each size, of width, 2 width, 3 width ... channels; between two sizes a third one of stride 2.
+    Two convolutions at each size, with width, 2 width, 3 width ... channels, and one of stride 2 between two sizes.
     """
     maps = sizes(image_shape[1])
     widths = [width, *(width * level for level in range(1, len(maps) + 1))]
@@ -37,10 +37,10 @@ def encoder(image_shape: ImageShape, code_dim: int, width: int, norm: Norm) -> n
 
 
 def decoder(code_dim: int, image_shape: ImageShape, width: int, norm: Norm) -> nn.Sequential:
-    """Codes (N, code_dim) -> images (N, C, H, W), without bounds.
+    """Codes (N, code_dim) -> images (N, C, H, W), unbounded.
 
-    A linear layer to the smallest maps, two convolutions at each size, between two sizes nearest neighbours, one more
-    convolution to the image.
+    A linear layer to the smallest maps, two convolutions at each size, nearest-neighbour up-sampling between two sizes,
+    and one more convolution to the image.
     """
     maps = sizes(image_shape[1])
     layers: list[nn.Module] = [nn.Linear(code_dim, width * maps[-1] ** 2), UnflattenPixels(width, maps[-1])]
@@ -54,15 +54,15 @@ def decoder(code_dim: int, image_shape: ImageShape, width: int, norm: Norm) -> n
 class BEGANGenerator(nn.Module):
     """Generator of BEGAN (Berthelot et al. 2017, arXiv:1703.10717, figure 1): D's decoder with weights of its own.
 
-    Latent (N, latent_dim + condition_dim) -> images (N, C, H, W). The authors leave the output as it is and clip it for
-    display; images here are in [-1, 1], so there is a tanh (a clamp would stop gradients).
+    z and y -> images (N, C, H, W). The authors leave the output unbounded and clip it for display; images here are in
+    [-1, 1], so there is a tanh (a clamp would stop gradients).
 
     Args:
-        image_shape: of the images.
-        latent_dim: size of z.
-        condition_dim: size of the label's code behind it.
-        width: channels of every convolution (the paper: 64 or 128).
-        norm: of the hidden layers; none in the paper.
+        image_shape: Channels, height and width of the images.
+        latent_dim: Number of coordinates of z.
+        condition_dim: Number of coordinates of the condition y; 0 for none.
+        width: Number of channels of every convolution; the paper has 64 or 128.
+        norm: Normalisation of the hidden layers; the paper has none.
     """
 
     def __init__(
@@ -83,16 +83,17 @@ class BEGANGenerator(nn.Module):
 
 
 class BEGANDiscriminator(Autoencoder):
-    """Discriminator of BEGAN (Berthelot et al. 2017, arXiv:1703.10717, figure 1): an autoencoder, its energy L1.
+    """Discriminator of BEGAN (Berthelot et al. 2017, arXiv:1703.10717, figure 1): an autoencoder with an L1 energy.
 
     Layers as in a popular re-implementation (carpedm20): pairs of 3x3 convolutions with ELU, down-sampling by stride,
-    up-sampling to nearest neighbours, a linear code between, a linear output.
+    nearest-neighbour up-sampling, a linear code between encoder and decoder, a linear output.
 
     Args:
-        image_shape: of the images.
-        width: channels of the decoder; the encoder has so many at the image's size and as many more at each lower one.
-        code_dim: size of the code (the paper: 64).
-        norm: of the hidden layers but the first; none in the paper.
+        image_shape: Channels, height and width of the images.
+        width: Number of channels of the decoder. The encoder has as many at the image's size, and `width` more at each
+            lower one.
+        code_dim: Number of coordinates of the code; the paper has 64.
+        norm: Normalisation of the hidden layers except the first; the paper has none.
     """
 
     def __init__(

@@ -21,12 +21,12 @@ class ConvPoolGenerator(nn.Module):
     Each hidden layer is followed by ReLU and then the norm. Weights as in `xavier_init`.
 
     Args:
-        image_shape: of the images; height and width a multiple of 4.
-        latent_dim: size of z.
-        condition_dim: size of the label's code behind it.
-        hidden: units of the first fully connected layer.
-        width: channels of the last hidden layer; twice as many in the one before.
-        norm: of the hidden layers.
+        image_shape: Channels, height and width of the images; height and width are multiples of 4.
+        latent_dim: Number of coordinates of z.
+        condition_dim: Number of coordinates of the condition y; 0 for none.
+        hidden: Number of units of the first fully connected layer.
+        width: Number of channels of the last hidden layer; the one before has twice as many.
+        norm: Normalisation of the hidden layers.
     """
 
     def __init__(
@@ -58,16 +58,16 @@ class ConvPoolGenerator(nn.Module):
 class ConvPoolDiscriminator(HeadedDiscriminator):
     """Two convolutions with LeakyReLU, one fully connected layer: images (N, C, H, W) -> logits (N,).
 
-    The convolutions are 5x5 with max pooling behind, 28 -> 24 -> 12 -> 8 -> 4 pixels, or `strided`: 4x4 of stride 2,
-    28 -> 13 -> 5 pixels. They are not padded. Weights as in `xavier_init`.
+    The convolutions are 5x5, each followed by max pooling, 28 -> 24 -> 12 -> 8 -> 4 pixels; or, with `strided`, 4x4 of
+    stride 2, 28 -> 13 -> 5 pixels. They are not padded. Weights as in `xavier_init`.
 
     Args:
-        image_shape: of the images.
-        hidden: units of the fully connected layer.
-        width: channels of the first convolution; twice as many in the second.
-        norm: of the second convolution.
-        slope: of LeakyReLU.
-        strided: 4x4 convolutions of stride 2 instead of 5x5 ones with max pooling.
+        image_shape: Channels, height and width of the images.
+        hidden: Number of units of the fully connected layer.
+        width: Number of channels of the first convolution; the second has twice as many.
+        norm: Normalisation after the second convolution.
+        slope: Negative slope of LeakyReLU.
+        strided: Whether to use 4x4 convolutions of stride 2 instead of 5x5 ones with max pooling.
     """
 
     def __init__(

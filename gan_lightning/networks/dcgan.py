@@ -39,10 +39,10 @@ INITIALISERS: dict[str, Callable[[nn.Module], None]] = {
 
 
 def resolutions(image_size: int, kernel: Kernel = 4, levels: int | None = None) -> list[int]:
-    """Feature-map sizes from the image down to the smallest: halved while even and above 4, or `levels` times.
+    """Sizes of the feature maps, from the image down: halved while even and above 4, or `levels` times.
 
-    28 -> [28, 14, 7], 32 -> [32, 16, 8, 4], 64 -> [64, 32, 16, 8, 4]. Only 5x5 kernels halve an odd size, rounding up:
-    three levels of 28 are [28, 14, 7, 4].
+    28 -> [28, 14, 7], 32 -> [32, 16, 8, 4], 64 -> [64, 32, 16, 8, 4]. Only 5x5 kernels halve an odd size, and round
+    up: three levels of 28 are [28, 14, 7, 4].
     """
     sizes = [image_size]
     if levels is not None:
@@ -51,8 +51,8 @@ def resolutions(image_size: int, kernel: Kernel = 4, levels: int | None = None) 
         if sizes[-1] < 2 or (kernel == 4 and any(size % 2 for size in sizes[:-1])):
             raise UserError(
                 f"levels={levels} halves images of {image_size} pixels to {', '.join(map(str, sizes[1:]))}; the "
-                "smallest must have 2 pixels or more, and 4x4 kernels halve no odd number: type a smaller levels=, "
-                "levels=null, or kernel=5 (in both networks)"
+                "smallest must have 2 pixels or more, and 4x4 kernels cannot halve an odd number: type a smaller "
+                "levels=, levels=null, or kernel=5 (in both networks)"
             )
         return sizes
     while sizes[-1] % 2 == 0 and sizes[-1] > 4:
@@ -66,7 +66,7 @@ def resolutions(image_size: int, kernel: Kernel = 4, levels: int | None = None) 
 
 
 def attention_size(image_size: int) -> int:
-    """The resolution for self-attention: the nearest to 16 pixels at which both networks have maps."""
+    """The resolution of self-attention: of those at which both networks have maps, the nearest to 16 pixels."""
     between = resolutions(image_size)[1:-1]
     if not between:
         raise UserError(
@@ -77,20 +77,20 @@ def attention_size(image_size: int) -> int:
 
 
 def channels(image_shape: ImageShape, width: int, depth: int | None = None) -> list[int]:
-    """Channels at each of `resolutions` (or so many of them): the image's own, then width, 2 width, 4 width ..."""
+    """Channels at each of `resolutions`, or at `depth` lower ones: the image's own, then width, 2 width, 4 width ..."""
     depth = len(resolutions(image_shape[1])) - 1 if depth is None else depth
     return [image_shape[0], *(width * 2**level for level in range(depth))]
 
 
 def padding(kernel: Kernel) -> int:
-    """Of a convolution of stride 2 that halves the resolution."""
+    """Padding of a convolution of stride 2 that halves the resolution."""
     return (kernel - 1) // 2
 
 
 def initialiser(norm: Norm, init: Init) -> Callable[[nn.Module], None]:
-    """`auto`: the paper's N(0, 0.02) where a norm restores the scale of the signal; He's where none does.
+    """The initialiser of a name; `auto` is the paper's N(0, 0.02) under a norm, and He's without one.
 
-    Without norms 0.02 lets the signal fade: each layer would divide it by about four.
+    Without a norm N(0, 0.02) lets the signal fade: each layer divides it by about four.
     """
     if init == "auto":
         init = "he" if norm == "none" else "normal"
@@ -98,35 +98,36 @@ def initialiser(norm: Norm, init: Init) -> Callable[[nn.Module], None]:
 
 
 def for_vectors(norm: Norm) -> VectorNorm:
-    """The norm of fully connected layers beside it: a vector has no pixels to take an instance's statistics from."""
+    """The norm of the fully connected layers: a vector has no pixels over which an instance norm could average."""
     return "layer" if norm == "instance" else norm
 
 
 def attend(channels: int, wanted: bool) -> list[nn.Module]:
-    """Self-attention where it is wanted."""
+    """A self-attention block, if it is wanted."""
     return [SelfAttention(channels)] if wanted else []
 
 
 class DCGANGenerator(nn.Module):
-    """DCGAN generator (Radford et al. 2016, arXiv:1511.06434): latent vectors -> images (N, C, H, W).
+    """DCGAN generator (Radford et al. 2016, arXiv:1511.06434): z and y -> images (N, C, H, W).
 
-    Fully connected layers if asked for, a linear projection to the smallest feature map, then 4x4 (or 5x5) transposed
-    convolutions of stride 2, each with norm and ReLU; tanh at the end, no norm on the output layer.
+    Optional fully connected layers, a linear projection to the smallest feature map, then 4x4 (or 5x5) transposed
+    convolutions of stride 2, each with norm and ReLU; no norm on the output layer.
 
     Args:
-        image_shape: of the images.
-        latent_dim: size of z.
-        condition_dim: size of the label's code behind it.
-        hidden: units of fully connected layers (with norm and ReLU) between z and the projection; the paper has none.
-        width: channels of the last hidden layer; doubled at each lower resolution.
-        norm: of the hidden layers.
-        bias: whether the hidden layers have biases; the output, which no norm follows, always has one.
-        init: of the weights: `normal`, `normal_all` (norms, too, start around 0), `he`, `glorot_he`, or `auto` by the
-            norm.
-        kernel: height and width of the kernels.
-        levels: how often the resolution doubles; None for `resolutions` as they are.
-        output: tanh, or a sigmoid stretched to [-1, 1].
-        attention: Self-attention on the maps of 14 or 16 pixels (SAGAN, arXiv:1805.08318).
+        image_shape: Channels, height and width of the images.
+        latent_dim: Number of coordinates of z.
+        condition_dim: Number of coordinates of the condition y; 0 for none.
+        hidden: Number of units of each fully connected layer (with norm and ReLU) before the projection; the paper has
+            no such layers.
+        width: Number of channels of the last hidden layer, doubled at each lower resolution.
+        norm: Normalisation of the hidden layers.
+        bias: Whether the hidden layers have biases; the output layer, which no norm follows, always has one.
+        init: Initial weights: `normal`, `normal_all` (the weights of norms start around 0, too), `he`, `glorot_he`, or
+            `auto`, which depends on the norm.
+        kernel: Height and width of the kernels.
+        levels: Number of times that the resolution doubles; None for as often as `resolutions` says.
+        output: Output activation: tanh, or a sigmoid stretched to [-1, 1].
+        attention: Whether there is self-attention on the maps of 14 or 16 pixels (SAGAN, arXiv:1805.08318).
     """
 
     def __init__(
@@ -169,20 +170,21 @@ class DCGANGenerator(nn.Module):
 class DCGANDiscriminator(HeadedDiscriminator):
     """DCGAN discriminator: images (N, C, H, W) -> logits (N,).
 
-    4x4 (or 5x5) convolutions of stride 2 with LeakyReLU; no norm on the first layer; fully connected layers if asked
-    for; a linear output.
+    4x4 (or 5x5) convolutions of stride 2 with LeakyReLU, no norm on the first layer; optional fully connected layers; a
+    linear output.
 
     Args:
-        image_shape: of the images.
-        hidden: units of fully connected layers (with norm and LeakyReLU) before the output; the paper has none.
-        width: channels of the first layer; doubled at each lower resolution.
-        norm: of the hidden layers but the first.
-        bias: whether these have biases; the first and the output, which no norm follows, always have.
-        init: of the weights, as the generator's.
-        kernel: height and width of the kernels.
-        levels: how often the resolution is halved; None for `resolutions` as they are.
-        slope: of LeakyReLU.
-        attention: Self-attention on the maps of 14 or 16 pixels (SAGAN, arXiv:1805.08318).
+        image_shape: Channels, height and width of the images.
+        hidden: Number of units of each fully connected layer (with norm and LeakyReLU) before the output; the paper has
+            no such layers.
+        width: Number of channels of the first layer, doubled at each lower resolution.
+        norm: Normalisation of the hidden layers except the first.
+        bias: Whether these layers have biases; the first and the output, which no norm follows, always have.
+        init: Initial weights, as in the generator.
+        kernel: Height and width of the kernels.
+        levels: Number of times that the resolution is halved; None for as often as `resolutions` says.
+        slope: Negative slope of LeakyReLU.
+        attention: Whether there is self-attention on the maps of 14 or 16 pixels (SAGAN, arXiv:1805.08318).
     """
 
     def __init__(

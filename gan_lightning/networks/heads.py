@@ -1,6 +1,6 @@
-"""What is put on a discriminator: a label channel, a projection of the label, auxiliary outputs, constraints.
+"""Heads and wrappers of a discriminator: a label channel, a projection head, auxiliary outputs, constraints.
 
-Every wrapper has the interface of a `HeadedDiscriminator`, so that one can stand around another.
+Every wrapper has the interface of a `HeadedDiscriminator`, so that wrappers can be nested.
 """
 
 import math
@@ -17,7 +17,7 @@ from gan_lightning.networks.statistics import MinibatchStd
 
 
 class DiscriminatorWrapper(nn.Module):
-    """A discriminator around another one, which it leaves as it is.
+    """A wrapper that leaves its discriminator as it is.
 
     Args:
         discriminator: Discriminator with `features`, `logits` and a linear `head`.

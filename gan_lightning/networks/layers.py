@@ -44,9 +44,15 @@ def hidden_layers(
     norm_first: bool = True,
     norm_after: bool = False,
 ) -> list[nn.Module]:
-    """Linear + norm + LeakyReLU blocks; a slope of 0 is ReLU; the first block's norm is left out unless `norm_first`.
+    """Blocks of a linear layer, a norm and LeakyReLU (ReLU at a slope of 0).
 
-    With `norm_after` it follows LeakyReLU.
+    Args:
+        sizes: Number of inputs, and number of units of each layer.
+        slope: Negative slope of LeakyReLU.
+        norm: Normalisation in each block.
+        bias: Whether the linear layers have biases.
+        norm_first: Whether the first block has a norm, too.
+        norm_after: Whether the norm follows LeakyReLU instead of the linear layer.
     """
     layers: list[nn.Module] = []
     for index, (inputs, outputs) in enumerate(pairwise(sizes)):
@@ -58,7 +64,7 @@ def hidden_layers(
 
 
 def in_float32(function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
-    """What a function gives without autocast, on inputs of at least float32.
+    """The result of a function without autocast, on inputs in float32 at least.
 
     Losses compare logits, and the difference of two of them, D(x) - D(G(z)), is smaller than either: rounded to
     bfloat16, it would be wrong by a percent.
@@ -87,8 +93,8 @@ class DiscriminatorOutput(NamedTuple):
 class HeadedDiscriminator(nn.Module):
     """A discriminator of two parts: `features` of an image, and a linear `head` on them that gives its logit.
 
-    The head computes in float32 even where autocast has the features in bfloat16. The condition y does not matter to
-    the network itself; wrappers around it (`gan_lightning.networks.heads`) take it into account.
+    The head computes in float32 even where autocast has the features in bfloat16. The network itself ignores the
+    condition y; wrappers around it (`gan_lightning.networks.heads`) take it into account.
     """
 
     head: nn.Module
@@ -112,22 +118,27 @@ def join(z: Tensor, y: Tensor) -> Tensor:
 
 
 class FlattenPixels(nn.Module):
-    """(N, C, H, W) -> (N, H * W * C), pixel by pixel: the order channels-last maps have in memory, so nothing moves."""
+    """(N, C, H, W) -> (N, H * W * C), pixel by pixel: the memory order of channels-last maps, so nothing is copied."""
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Vectors of feature maps."""
+        """Maps (N, C, H, W) -> vectors (N, H * W * C)."""
         return maps.permute(0, 2, 3, 1).flatten(1)
 
 
 class UnflattenPixels(nn.Module):
-    """(N, H * W * C) -> (N, C, H, W) of that memory order; the inverse of `FlattenPixels`."""
+    """(N, H * W * C) -> (N, C, H, W) in channels-last memory order; the inverse of `FlattenPixels`.
+
+    Args:
+        channels: Number of channels C of the maps.
+        size: Height and width of the maps.
+    """
 
     def __init__(self, channels: int, size: int) -> None:
         super().__init__()
         self.shape = (size, size, channels)
 
     def forward(self, vectors: Tensor) -> Tensor:
-        """Feature maps of vectors."""
+        """Vectors (N, H * W * C) -> maps (N, C, H, W)."""
         return vectors.unflatten(1, self.shape).permute(0, 3, 1, 2)
 
 
@@ -140,9 +151,9 @@ class StretchedSigmoid(nn.Module):
 
 
 def fans(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d) -> tuple[float, float]:
-    """Fan-in, the number of inputs that reach one output, and fan-out, the number of outputs one input reaches.
+    """Fan-in, the number of inputs that reach an output, and fan-out, the number of outputs that an input reaches.
 
-    Of a strided convolution an input reaches only each stride-th; of a transposed one only so many inputs an output.
+    The stride of a convolution divides its fan-out, that of a transposed convolution its fan-in.
     """
     if isinstance(layer, nn.Linear):
         return layer.in_features, layer.out_features
@@ -162,9 +173,9 @@ def he_init(module: nn.Module) -> None:
 
 
 def glorot_he_init(module: nn.Module) -> None:
-    """Weights of convolutions ~ U of variance 4 / (fan-in + fan-out), of linear layers 2 / (the same), biases 0.
+    """Uniform weights of variance 4 / (fan-in + fan-out) in convolutions, half of it in linear layers; biases 0.
 
-    The variance of Glorot & Bengio 2010, twice where a ReLU follows: so start the networks of WGAN-GP's authors.
+    The variance of Glorot & Bengio 2010, doubled where a ReLU follows, as WGAN-GP's authors initialise their networks.
     """
     if not isinstance(module, LINEAR):
         return
@@ -188,7 +199,7 @@ def normal_init(module: nn.Module, std: float) -> None:
 
 
 def normal_all_init(module: nn.Module, std: float) -> None:
-    """All weights ~ N(0, std), those of normalisations too, as many copies of DCGAN do; biases as torch draws them."""
+    """All weights ~ N(0, std), those of norms too, as in many versions of DCGAN; biases keep torch's values."""
     if isinstance(module, LINEAR + NORMS):
         nn.init.normal_(module.weight, 0.0, std)
 
@@ -204,7 +215,7 @@ def glorot_init(module: nn.Module) -> None:
 def xavier_init(module: nn.Module) -> None:
     """Weights of linear and transposed convolution layers ~ U(-b, b), b = sqrt(6 / (fan-in + fan-out)).
 
-    Glorot & Bengio 2010, equation 16. All else stays as torch draws it.
+    Glorot & Bengio 2010, equation 16. Everything else keeps torch's initial values.
     """
     if isinstance(module, (nn.Linear, nn.ConvTranspose2d)):
         nn.init.xavier_uniform_(module.weight)

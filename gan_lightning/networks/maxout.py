@@ -18,7 +18,13 @@ def uniform_init(module: nn.Module, bound: float) -> None:
 
 
 class Maxout(nn.Module):
-    """Maxout layer (Goodfellow et al. 2013, arXiv:1302.4389): the largest of `pieces` affine maps, per unit."""
+    """Maxout layer (Goodfellow et al. 2013, arXiv:1302.4389): each unit is the maximum of several affine maps.
+
+    Args:
+        inputs: Number of inputs.
+        units: Number of units.
+        pieces: Number of affine maps of each unit.
+    """
 
     def __init__(self, inputs: int, units: int, pieces: int) -> None:
         super().__init__()
@@ -34,8 +40,8 @@ class MaxoutGenerator(MLPGenerator):
     """Generator of the 2014 paper's MNIST run (arXiv:1406.2661): ReLU layers and a sigmoid output.
 
     Args:
-        init_bound: weights ~ U(-init_bound, init_bound).
-        options: of every fully connected generator.
+        init_bound: Bound of the initial weights, which are uniform in [-init_bound, init_bound].
+        options: Arguments of `MLPGenerator`.
     """
 
     def __init__(self, *, init_bound: float, **options: Any) -> None:
@@ -44,9 +50,12 @@ class MaxoutGenerator(MLPGenerator):
 
     @torch.no_grad()
     def fit_to_data(self, images: Tensor) -> None:
-        """Start from the mean image: output biases that are squashed to each pixel's mean.
+        """Set the output biases so that the generator starts at the mean image, as in the authors' code.
 
-        The authors' code does so; started from gray noise instead, the generator never catches up with D.
+        Started from gray noise instead, the generator never catches up with D.
+
+        Args:
+            images: Training images, uint8 (N, C, H, W).
         """
         total = sum(part.double().sum(0) for part in images.split(1000))  # not all in float64 at once
         means = total.flatten() / len(images) / 255
@@ -56,7 +65,17 @@ class MaxoutGenerator(MLPGenerator):
 
 
 class MaxoutDiscriminator(HeadedDiscriminator):
-    """Discriminator of the 2014 paper's MNIST run: two maxout layers under dropout, pixels read in [0, 1]."""
+    """Discriminator of the 2014 paper's MNIST run: maxout layers under dropout, on pixels rescaled to [0, 1].
+
+    Args:
+        image_shape: Channels, height and width of the images.
+        hidden: Number of units of each maxout layer.
+        pieces: Number of affine maps of each maxout unit.
+        input_dropout: Probability that a pixel is dropped.
+        hidden_dropout: Probability that a hidden unit is dropped.
+        norm: Normalisation of the maxout layers.
+        init_bound: Bound of the initial weights, which are uniform in [-init_bound, init_bound].
+    """
 
     def __init__(
         self,

@@ -9,23 +9,23 @@ from gan_lightning.networks.layers import HeadedDiscriminator, StretchedSigmoid,
 
 Output = Literal["tanh", "sigmoid"]
 
-OUTPUT_LAYER = -3  # of the generator's, before the squashing and the shaping
+OUTPUT_LAYER = -3  # of the generator, before the output activation and the reshaping
 
 OUTPUTS: dict[Output, type[nn.Module]] = {"tanh": nn.Tanh, "sigmoid": StretchedSigmoid}
 
 
 class MLPGenerator(nn.Module):
-    """Fully connected generator: latent vectors -> images (N, C, H, W) in [-1, 1].
+    """Fully connected generator: z and y -> images (N, C, H, W) in [-1, 1].
 
     Args:
-        image_shape: of the images.
-        latent_dim: size of z.
-        condition_dim: size of the label's code behind z.
-        hidden: units of each hidden layer.
-        norm: of the hidden layers.
-        norm_after: the norm follows LeakyReLU, instead of standing before it.
-        slope: of LeakyReLU; 0 is ReLU.
-        output: tanh, or a sigmoid stretched to [-1, 1].
+        image_shape: Channels, height and width of the images.
+        latent_dim: Number of coordinates of z.
+        condition_dim: Number of coordinates of the condition y; 0 for none.
+        hidden: Number of units of each hidden layer.
+        norm: Normalisation of the hidden layers.
+        norm_after: Whether the norm follows LeakyReLU instead of preceding it.
+        slope: Negative slope of LeakyReLU; 0 is ReLU.
+        output: Output activation: tanh, or a sigmoid stretched to [-1, 1].
     """
 
     def __init__(
@@ -54,7 +54,14 @@ class MLPGenerator(nn.Module):
 
 
 class MLPDiscriminator(HeadedDiscriminator):
-    """Fully connected discriminator: images (N, C, H, W) -> logits (N,). The first layer has no norm."""
+    """Fully connected discriminator: images (N, C, H, W) -> logits (N,).
+
+    Args:
+        image_shape: Channels, height and width of the images.
+        hidden: Number of units of each hidden layer.
+        norm: Normalisation of the hidden layers except the first.
+        slope: Negative slope of LeakyReLU; 0 is ReLU.
+    """
 
     def __init__(
         self,

@@ -40,22 +40,26 @@ def scaled_linear(inputs: int, outputs: int, bias: bool) -> nn.Linear:
 def doubling(size: int) -> Tensor:
     """The matrix (2 size, size) of linear interpolation along an axis, with zeros outside as in the authors' code.
 
-    Pixels 2 i and 2 i + 1 are 3/4 of pixel i and 1/4 of its neighbour before and behind: each pixel twice, smoothed by
-    [1, 2, 1] / 4.
+    Pixels 2 i and 2 i + 1 are 3/4 of pixel i plus 1/4 of its neighbour before or after it: each pixel is repeated and
+    smoothed by [1, 2, 1] / 4.
     """
     weights = torch.tensor([[[1.0, 3.0, 3.0, 1.0]]]) / 4
     return F.conv_transpose1d(torch.eye(size)[:, None], weights, stride=2, padding=1)[:, 0].T
 
 
 class Resampling(nn.Module):
-    """Each channel's product with a matrix along either axis, which is quicker than convolutions of single channels."""
+    """Multiplication of each channel by a matrix along both axes, which is faster than a depthwise convolution.
+
+    Args:
+        matrix: Matrix (H', H).
+    """
 
     def __init__(self, matrix: Tensor) -> None:
         super().__init__()
         self.register_buffer("matrix", matrix, persistent=False)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Maps (N, C, H, H), as many pixels as the matrix has columns -> (N, C, H', H'), as many as it has rows."""
+        """Maps (N, C, H, H) -> (N, C, H', H')."""
         matrix = self.get_buffer("matrix").to(maps.dtype)
         rows = maps.permute(0, 2, 3, 1)
         lower = (matrix @ rows.flatten(2)).unflatten(2, rows.shape[2:])
@@ -63,9 +67,12 @@ class Resampling(nn.Module):
 
 
 class BilinearUp(Resampling):
-    """(N, C, H, H) -> (N, C, 2 H, 2 H): every pixel four times, then smoothed by [1, 2, 1] / 4 along both axes.
+    """(N, C, H, H) -> (N, C, 2 H, 2 H): every pixel is repeated, then smoothed by [1, 2, 1] / 4 along both axes.
 
-    Pixels outside are 0: constants fade to 3/4 at an edge.
+    Pixels outside are 0: constants fall to 3/4 at an edge.
+
+    Args:
+        size: Height and width H of the maps.
     """
 
     def __init__(self, size: int) -> None:
@@ -75,7 +82,10 @@ class BilinearUp(Resampling):
 class BilinearDown(Resampling):
     """(N, C, H, H) -> (N, C, H / 2, H / 2): smoothed by [1, 2, 1] / 4 along both axes, then 2x2 means.
 
-    That is up-sampling transposed, over 4. Pixels outside are 0: constants fade to 7/8 at an edge.
+    This is the transpose of up-sampling, divided by 4. Pixels outside are 0: constants fall to 7/8 at an edge.
+
+    Args:
+        size: Height and width H of the maps.
     """
 
     def __init__(self, size: int) -> None:
@@ -83,11 +93,17 @@ class BilinearDown(Resampling):
 
 
 class FixupBlock(nn.Module):
-    """Residual block of R3GAN: 1x1 convolution to more channels, grouped 3x3 one, 1x1 back, LeakyReLU between.
+    """Residual block of R3GAN: 1x1 convolution to more channels, grouped 3x3 convolution, 1x1 back, with LeakyReLU.
 
     Fix-up initialisation (Zhang et al. 2019, arXiv:1901.09321, as in arXiv:2501.05441, section 3): the last
-    convolution starts at 0, so that the block starts as its skip path; the others' weights are divided by
-    blocks^(1/4), with the number of blocks in the network.
+    convolution starts at 0, so that the block starts as its skip path; the other weights are divided by blocks^(1/4).
+
+    Args:
+        channels: Number of channels of the maps.
+        expansion: Inner channels as a multiple of `channels`.
+        group_size: Largest number of inner channels in a group of the 3x3 convolution.
+        blocks: Number of blocks in the network.
+        norm: Normalisation after the first two convolutions.
     """
 
     def __init__(self, channels: int, expansion: int, group_size: int, blocks: int, norm: Norm) -> None:
@@ -113,27 +129,28 @@ class FixupBlock(nn.Module):
 def residual_stage(
     blocks: int, levels: int, expansion: int, group_size: int, norm: Norm, channels: int
 ) -> list[nn.Module]:
-    """The residual blocks at one of the resolutions (`levels`) of a network, where maps have so many channels."""
+    """The residual blocks at one of a network's `levels` resolutions, on maps of `channels` channels."""
     return [FixupBlock(channels, expansion, group_size, blocks * levels, norm) for _ in range(blocks)]
 
 
 class R3GANGenerator(nn.Module):
     """Generator of R3GAN (Huang et al. 2024, arXiv:2501.05441, section 3), in a small form.
 
-    z and y -> images (N, C, H, W): a linear layer to the smallest map; at each resolution
-    residual blocks without norms; between two a 1x1 convolution and bilinear up-sampling; a 1x1 convolution to the
-    image. The paper modulates a learned 4x4 basis by z; here the linear layer draws the smallest map itself. The paper
-    leaves the output as it is; images here are in [-1, 1], so there is a tanh (a clamp would stop gradients).
+    z and y -> images (N, C, H, W): a linear layer to the smallest maps; residual blocks without norms at each
+    resolution; a 1x1 convolution and bilinear up-sampling between two resolutions; a 1x1 convolution to the image. The
+    paper modulates a learned 4x4 basis by z; here the linear layer computes the smallest maps. The paper's output is
+    unbounded; images here are in [-1, 1], so there is a tanh (a clamp would stop gradients).
 
     Args:
-        image_shape: channels, height, width.
-        latent_dim: size of z.
-        condition_dim: size of the one-hot label behind z; 0 for none.
-        width: channels at the image's resolution, doubled at each lower one.
-        blocks: residual blocks at each resolution (the paper: 2).
-        expansion: a block's inner channels in units of its outer ones (the paper: 2).
-        group_size: inner channels that the 3x3 convolution joins (at most; a divisor of their number is used).
-        norm: inside the blocks; none in the paper.
+        image_shape: Channels, height and width of the images.
+        latent_dim: Number of coordinates of z.
+        condition_dim: Number of coordinates of the condition y; 0 for none.
+        width: Number of channels at the image's resolution, doubled at each lower one.
+        blocks: Number of residual blocks at each resolution; the paper has 2.
+        expansion: Inner channels of a block as a multiple of its outer ones; the paper has 2.
+        group_size: Largest number of inner channels in a group of the 3x3 convolution; a divisor of their number is
+            used.
+        norm: Normalisation inside the blocks; the paper has none.
     """
 
     def __init__(
@@ -156,7 +173,7 @@ class R3GANGenerator(nn.Module):
             *stage(channels[0]),
         ]
         for (inputs, outputs), size in zip(pairwise(channels), sizes, strict=False):
-            # the 1x1 convolution commutes with the up-sampling: first is cheaper
+            # the 1x1 convolution commutes with the up-sampling, and is cheaper before it
             layers += [scaled_conv(inputs, outputs, 1), BilinearUp(size), *stage(outputs)]
         self.layers = nn.Sequential(*layers, scaled_conv(width, image_shape[0], 1), nn.Tanh())
 
@@ -168,17 +185,18 @@ class R3GANGenerator(nn.Module):
 class R3GANDiscriminator(HeadedDiscriminator):
     """Discriminator of R3GAN (Huang et al. 2024, arXiv:2501.05441, section 3), in a small form: G's mirror image.
 
-    Images (N, C, H, W) -> logits (N,): a 1x1 convolution; at each resolution residual blocks without norms; between two
-    bilinear down-sampling and a 1x1 convolution; at the end a learned weight for every pixel of each channel of the
-    smallest map, and a linear head.
+    Images (N, C, H, W) -> logits (N,): a 1x1 convolution; residual blocks without norms at each resolution; bilinear
+    down-sampling and a 1x1 convolution between two resolutions; at the end a learned weighted sum over the pixels of
+    each of the smallest maps, and a linear head.
 
     Args:
-        image_shape: channels, height, width.
-        width: channels at the image's resolution, doubled at each lower one.
-        blocks: residual blocks at each resolution (the paper: 2).
-        expansion: a block's inner channels in units of its outer ones (the paper: 2).
-        group_size: inner channels that the 3x3 convolution joins (at most; a divisor of their number is used).
-        norm: inside the blocks; none in the paper.
+        image_shape: Channels, height and width of the images.
+        width: Number of channels at the image's resolution, doubled at each lower one.
+        blocks: Number of residual blocks at each resolution; the paper has 2.
+        expansion: Inner channels of a block as a multiple of its outer ones; the paper has 2.
+        group_size: Largest number of inner channels in a group of the 3x3 convolution; a divisor of their number is
+            used.
+        norm: Normalisation inside the blocks; the paper has none.
     """
 
     def __init__(
@@ -202,5 +220,5 @@ class R3GANDiscriminator(HeadedDiscriminator):
         self.head = scaled_linear(channels[-1], 1, bias=True)
 
     def features(self, x: Tensor, y: Tensor) -> Tensor:
-        """Images (N, C, H, W) -> (N, F): the weighted sum over the pixels of each last map."""
+        """Images (N, C, H, W) -> (N, F): the weighted sum over the pixels of each of the smallest maps."""
         return self.basis(self.layers(x)).flatten(1)

@@ -15,7 +15,7 @@ from gan_lightning.networks.layers import HeadedDiscriminator, Norm, UnflattenPi
 
 GeneratorNorm = Literal["none", "batch", "layer", "instance", "conditional"]
 
-RESIDUAL_GAIN = math.sqrt(2)  # for convolutions behind a ReLU
+RESIDUAL_GAIN = math.sqrt(2)  # for convolutions after a ReLU
 
 
 def widths(image_size: int, width: int) -> list[int]:
@@ -41,10 +41,14 @@ def glorot_linear(inputs: int, outputs: int, gain: float = 1.0) -> nn.Linear:
 
 
 class ConditionalBatchNorm(nn.Module):
-    """Batch norm with gains and biases of each class's own (de Vries et al. 2017, arXiv:1707.00683).
+    """Batch norm with gains and biases for each class (de Vries et al. 2017, arXiv:1707.00683).
 
-    As in Miyato & Koyama 2018 (arXiv:1802.05637), both are a linear function of the one-hot label. Every class
-    starts with gains 1 and biases 0: plain batch norm. Like any norm's they are no weights for spectral norm.
+    As in Miyato & Koyama 2018 (arXiv:1802.05637), both are a linear function of the one-hot label. Every class starts
+    with gains 1 and biases 0: plain batch norm. Spectral norm leaves them alone, as it does those of any norm.
+
+    Args:
+        channels: Number of channels of the maps.
+        condition_dim: Number of classes.
     """
 
     def __init__(self, channels: int, condition_dim: int) -> None:
@@ -59,24 +63,31 @@ class ConditionalBatchNorm(nn.Module):
 
 
 def make_norm(kind: GeneratorNorm, channels: int, condition_dim: int) -> nn.Module:
-    """A generator's normalisation of maps."""
+    """Normalisation of a generator's maps."""
     return ConditionalBatchNorm(channels, condition_dim) if kind == "conditional" else norm_2d(kind, channels)
 
 
 def normalise(norm: nn.Module, maps: Tensor, label: Tensor) -> Tensor:
-    """Maps after their norm, which sees the label only if it is conditional."""
+    """Normalised maps; only a conditional norm uses the label."""
     return norm(maps, label) if isinstance(norm, ConditionalBatchNorm) else norm(maps)
 
 
 def upsample(maps: Tensor) -> Tensor:
-    """Every pixel four times: (N, C, H, W) -> (N, C, 2 H, 2 W)."""
+    """Nearest-neighbour up-sampling: (N, C, H, W) -> (N, C, 2 H, 2 W)."""
     return F.interpolate(maps, scale_factor=2, mode="nearest")
 
 
 class UpBlock(nn.Module):
     """Residual block of the generator: norm, ReLU, up-sampling, 3x3 convolution, norm, ReLU, 3x3 convolution.
 
-    The skip path is a 1x1 convolution. It comes before the up-sampling, which it commutes with: a quarter of the work.
+    The skip path is a 1x1 convolution before the up-sampling, with which it commutes: a quarter of the work.
+
+    Args:
+        inputs: Number of channels before the block.
+        outputs: Number of channels after it.
+        norm: Normalisation before each ReLU.
+        condition_dim: Number of classes, for conditional batch norm.
+        attention: Whether self-attention follows.
     """
 
     def __init__(self, inputs: int, outputs: int, norm: GeneratorNorm, condition_dim: int, attention: bool) -> None:
@@ -98,8 +109,15 @@ class UpBlock(nn.Module):
 class DownBlock(nn.Module):
     """Residual block of the discriminator: ReLU, 3x3 convolution, ReLU, 3x3 convolution, 2x2 average pooling.
 
-    The first block of all reads the image without a ReLU; `halve` says whether there is pooling. The skip path is a
-    1x1 convolution behind the pooling, which it commutes with.
+    The skip path is a 1x1 convolution after the pooling, with which it commutes.
+
+    Args:
+        inputs: Number of channels before the block.
+        outputs: Number of channels after it.
+        norm: Normalisation before each ReLU.
+        first: Whether the block reads the image itself, without a ReLU.
+        halve: Whether there is pooling.
+        attention: Whether self-attention follows.
     """
 
     def __init__(
@@ -124,18 +142,21 @@ class DownBlock(nn.Module):
 class ResNetGenerator(nn.Module):
     """Residual generator of SNGAN (Miyato et al. 2018, arXiv:1802.05957, tables 4 to 6).
 
-    Latent (N, latent_dim + condition_dim) -> images (N, C, H, W): a linear layer to the smallest map, one up-sampling
-    residual block for each doubling, norm, ReLU, a 3x3 convolution, tanh.
+    z and y -> images (N, C, H, W): a linear layer to the smallest maps, one up-sampling residual block for each
+    doubling, norm, ReLU, a 3x3 convolution, tanh.
 
     Args:
-        image_shape: channels, height, width.
-        latent_dim: size of z.
-        condition_dim: size of the one-hot label behind z; 0 for none.
-        width: channels at the image's resolution, doubled at each lower one (the paper: 64 for 48 pixels).
-        norm: of the blocks. `conditional` is batch norm with gains and biases of each class's own: the label then
-            speaks through them alone, and the first linear layer reads z without it. The norm before the output
-            is plain batch norm, as in the authors' code.
-        attention: a self-attention block where maps have 14 or 16 pixels (SAGAN, arXiv:1805.08318).
+        image_shape: Channels, height and width of the images.
+        latent_dim: Number of coordinates of z.
+        condition_dim: Number of coordinates of the condition y; 0 for none.
+        width: Number of channels at the image's resolution, doubled at each lower one; the paper has 64 at 48 pixels.
+        norm: Normalisation of the blocks. `conditional` is batch norm with gains and biases for each class: the label
+            then acts through them alone, and the first linear layer reads z only. The norm before the output is plain
+            batch norm, as in the authors' code.
+        attention: Whether there is self-attention on the maps of 14 or 16 pixels (SAGAN, arXiv:1805.08318).
+
+    Raises:
+        UserError: when `norm` is conditional and there are no classes.
     """
 
     def __init__(
@@ -176,7 +197,7 @@ class ResNetGenerator(nn.Module):
 
 
 def check_norm(norm: GeneratorNorm, condition_dim: int) -> None:
-    """Refuse norms by class where there are none."""
+    """Refuse conditional batch norm where there are no classes."""
     if norm == "conditional" and condition_dim == 0:
         raise UserError(
             "norm=conditional needs a generator that is conditional on the class; type conditioning=labels, channel or "
@@ -192,10 +213,10 @@ class ResNetDiscriminator(HeadedDiscriminator):
     (model.spectral_norm=true) and has no other norm.
 
     Args:
-        image_shape: channels, height, width.
-        width: channels of the first block, doubled in each following one (the paper: 64 for 48 pixels).
-        norm: of the blocks; none in the paper.
-        attention: a self-attention block where maps have 14 or 16 pixels (SAGAN, arXiv:1805.08318).
+        image_shape: Channels, height and width of the images.
+        width: Number of channels of the first block, doubled in each following one; the paper has 64 at 48 pixels.
+        norm: Normalisation of the blocks; the paper has none.
+        attention: Whether there is self-attention on the maps of 14 or 16 pixels (SAGAN, arXiv:1805.08318).
     """
 
     def __init__(self, image_shape: ImageShape, width: PositiveInt, norm: Norm, attention: bool) -> None:
@@ -209,8 +230,8 @@ class ResNetDiscriminator(HeadedDiscriminator):
                 for level, (i, o) in enumerate(pairwise([image_shape[0], *channels]))
             )
         )
-        # The sum makes features as many times larger as there are pixels: the first logits are still of order 1.
-        # Spectral norm takes no notice of a weight's scale.
+        # The sum makes features larger by the number of pixels; this gain keeps the first logits of order 1.
+        # Spectral norm does not depend on the scale of a weight.
         self.head = glorot_linear(channels[-1], 1, gain=1 / sizes[-1] ** 2)
 
     def features(self, x: Tensor, y: Tensor) -> Tensor:

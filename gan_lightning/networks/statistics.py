@@ -1,4 +1,4 @@
-"""What a discriminator may see of several samples at once, so that it can tell a batch without variety."""
+"""Statistics of several samples for the discriminator, by which it can recognise a lack of variety."""
 
 import torch
 from pydantic import PositiveInt
@@ -14,8 +14,11 @@ class MinibatchStd(nn.Module):
     """Minibatch standard deviation (Karras et al. 2017, arXiv:1710.10196, section 3), on feature vectors.
 
     Features (N, F) -> (N, F + 1): the standard deviation of each feature over a group of samples (dividing by their
-    number), averaged over the features, is one more feature of every sample in the group. Groups are `group`
-    neighbours, whose samples are no longer independent of each other.
+    number), averaged over the features, is one more feature of every sample in the group. Samples of a group are no
+    longer independent of each other.
+
+    Args:
+        group: Number of neighbouring samples in a group.
     """
 
     def __init__(self, group: PositiveInt = 4) -> None:
@@ -44,7 +47,7 @@ def find_batch_coupling(network: nn.Module) -> str | None:
 def pack(images: Tensor, count: int) -> Tensor:
     """Packing (Lin et al. 2018, PacGAN, arXiv:1712.04086): D sees `count` different images at once.
 
-    (N, C, H, W) -> (N / count, count * C, H, W): neighbours become the channels of one pack, each image in one only.
+    (N, C, H, W) -> (N / count, count * C, H, W): neighbours become the channels of a pack; each image is in one pack.
     """
     check_multiple(f"packing of {count}", count, len(images))
     return images.unflatten(0, (-1, count)).flatten(1, 2)
