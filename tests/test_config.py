@@ -103,6 +103,7 @@ COMMON = {  # what most models share; a pair of names is of G and of D
     "minibatch_std": False, "share_fakes": False, "generator_batch": 1, "generator_first": False,
     "scheduler": None, "ema_half_life": None, "compile": None, "attention": False,
     "conditioning": ("Unconditional", {}), "auxiliary": {}, "annealing": {}, "updates": "Alternating",
+    "algorithm": "gan_lightning.models.GAN",
 }  # fmt: skip
 RESNETS = {"networks": ("ResNetGenerator", "ResNetDiscriminator"), "norms": ("batch", "none")}
 MAXOUT = {"networks": ("MaxoutGenerator", "MaxoutDiscriminator"), "norms": ("none", "none")}
@@ -402,7 +403,9 @@ def test_a_penaltys_name_is_its_files(name):
 
 
 def test_wrong_options_of_a_penalty_are_explained():
-    assert message("model=wgan_gp", "penalty.weight=3") == "penalty.weight is not a valid option. Allowed: wgan_gp"
+    assert message("model=wgan_gp", "penalty.weight=3") == (
+        "penalty.weight is not a valid option. Did you mean penalty.wgan_gp.weight? Allowed: wgan_gp"
+    )
     too_small = message("model=wgan_gp", "penalty.wgan_gp.weight=-1.0")
     assert too_small == "penalty.wgan_gp.weight=-1.0 is not allowed: it should be greater than or equal to 0"
 

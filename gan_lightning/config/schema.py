@@ -92,7 +92,8 @@ def check_arguments(cfg: DictConfig, path: str, node: dict[str, Any]) -> None:
     names = [name for name, argument in arguments.items() if name in node or not argument.required]
     for key in (key for key in node if key not in HYDRAS_OWN):
         if key not in names:
-            hint = did_you_mean(key, names, f"{path}.", keys_ending_in(key, cfg))
+            elsewhere = [full for full in keys_ending_in(key, cfg) if full != f"{path}.{key}"]
+            hint = did_you_mean(key, names, f"{path}.", elsewhere)
             raise UserError(f"{path}.{key} is not a valid option.{hint}{advise_on_models(path)}")
         if not holds_node(node[key]):
             convert(cfg, f"{path}.{key}", node[key], STRICTER.get(f"{path}.{key}", arguments[key].hint))
