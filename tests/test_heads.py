@@ -23,6 +23,19 @@ def test_a_projection_is_the_head_plus_an_inner_product():
 
 
 @in_float64
+@pytest.mark.parametrize("network", ["dcgan", "mlp"])
+def test_a_projection_starts_small(network):
+    """E<e, h>^2 = |h|^2 / F * 0.1^2: the first logits are nearly those of an unconditional discriminator."""
+    torch.manual_seed(0)
+    _, discriminator = pair(network, (1, 28, 28))
+    head = ProjectionHead(discriminator, 1000)
+    features = torch.randn(1, head_of(discriminator).in_features)
+    features = features / features.square().mean().sqrt()
+    products = head.projection(features.expand(1000, -1), torch.eye(1000))
+    assert products.std().item() == pytest.approx(0.1, rel=0.1)  # of 1,000 embeddings, from a fixed seed
+
+
+@in_float64
 def test_a_label_channel_is_the_plane_of_the_label_beside_the_image():
     module = built("model=cgan", "network.discriminator.norm=none")
     real, _ = batch(module)

@@ -15,6 +15,8 @@ from gan_lightning.images import ImageShape
 from gan_lightning.networks.layers import DiscriminatorOutput, in_float32
 from gan_lightning.networks.statistics import MinibatchStd
 
+INITIAL_PROJECTION = 0.1  # standard deviation of the first inner products with features of mean square 1
+
 
 class DiscriminatorWrapper(nn.Module):
     """A wrapper that leaves its discriminator as it is.
@@ -66,6 +68,10 @@ class LabelChannel(DiscriminatorWrapper):
 class ProjectionHead(DiscriminatorWrapper):
     """The projection discriminator (Miyato & Koyama 2018, arXiv:1802.05637, equation 3): head(h) + <embedding of y, h>.
 
+    Embeddings start small, so that the first logits are nearly those of an unconditional discriminator. With torch's
+    initial weights the inner products would be larger than the head's output; without spectral norm, a fast generator
+    then finds noise that satisfies the discriminator before it has learned anything of the images.
+
     Args:
         discriminator: Discriminator with a linear `head` on its features.
         num_classes: Number of classes K.
@@ -73,7 +79,9 @@ class ProjectionHead(DiscriminatorWrapper):
 
     def __init__(self, discriminator: nn.Module, num_classes: int) -> None:
         super().__init__(discriminator)
-        self.embedding = nn.Linear(num_classes, head_of(discriminator).in_features, bias=False)
+        features = head_of(discriminator).in_features
+        self.embedding = nn.Linear(num_classes, features, bias=False)
+        nn.init.normal_(self.embedding.weight, std=INITIAL_PROJECTION / math.sqrt(features))
 
     def logits(self, features: Tensor, y: Tensor) -> Tensor:
         """Features (N, F) and one-hot labels (N, K) -> logits (N,)."""
