@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor
 from torchvision.utils import make_grid
 
+from gan_lightning.files import replacing
 from gan_lightning.floats import at_least_float32
 
 ImageShape = tuple[int, int, int]
@@ -60,12 +61,13 @@ def to_pil(picture: Tensor) -> Image.Image:
 
 def save_png(picture: Tensor, path: Path) -> None:
     """Write a uint8 (C, H, W) picture; the folder is made when it is missing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    to_pil(picture).save(path)
+    with replacing(path) as file:
+        to_pil(picture).save(file, format="png")
 
 
 def save_gif(frames: list[Path], path: Path, milliseconds: int = 120, hold: int = 2000) -> None:
     """Join pictures of one size into an endless GIF whose last frame stays for `hold` milliseconds."""
     pictures = [Image.open(frame).convert("P") for frame in frames]
     durations = [milliseconds] * (len(pictures) - 1) + [hold]
-    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=durations, loop=0)
+    with replacing(path) as file:
+        pictures[0].save(file, format="gif", save_all=True, append_images=pictures[1:], duration=durations, loop=0)

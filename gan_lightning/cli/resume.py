@@ -9,10 +9,12 @@ from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import DictConfig, OmegaConf, open_dict
 from pydantic import Field
 
-from gan_lightning.cli.options import CommandOptions, keyed, parse, read_options
+from gan_lightning.cli.options import RunOptions, keyed, parse, read_options
 from gan_lightning.config.compose import compose
 from gan_lightning.config.messages import did_you_mean, explained, word_of
+from gan_lightning.config.stored import check_places
 from gan_lightning.errors import UserError
+from gan_lightning.files import refuse_links
 
 CHANGEABLE = ("trainer.", "max_images", "max_generator_steps", "precision", "callbacks.", "data.dir")
 """What may change: what the weights, the optimizers and the order of the data do not depend on."""
@@ -21,7 +23,7 @@ ACCELERATOR_KEYS = ("accelerator", "devices", "strategy", "sync_batchnorm")
 """What the files of conf/accelerator set."""
 
 
-class Options(CommandOptions):
+class Options(RunOptions):
     """Go on where a run stopped, in its own folder.
 
       python -m gan_lightning resume run=FOLDER trainer.max_epochs=20
@@ -41,7 +43,8 @@ def main(words: list[str]) -> None:
         KeyboardInterrupt: The user stopped the run.
     """
     overrides = parse(words)
-    run = read_options(Options, keyed(it for it in overrides if it.key_or_group == "run")).run
+    options = read_options(Options, keyed(it for it in overrides if it.key_or_group in Options.model_fields))
+    run = options.run
 
     from gan_lightning.training.run import train
     from gan_lightning.training.run_folder import open_run
@@ -49,7 +52,11 @@ def main(words: list[str]) -> None:
     folder, checkpoint = open_run(run)
     if checkpoint.resolve() != folder.last:
         raise UserError(f"{run} is not the run's last checkpoint, and going on from it would undo later ones")
-    cfg = apply_overrides(folder.config(), (it for it in overrides if it.key_or_group != "run"))
+    refuse_links(folder.path)
+    cfg = folder.config(options.trust)
+    if not options.trust:
+        check_places(cfg, folder.path)
+    apply_overrides(cfg, (it for it in overrides if it.key_or_group not in Options.model_fields))
     check_resumable(cfg, checkpoint, run)
     file = logging.FileHandler(folder.path / "train.log", delay=True)
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from gan_lightning.files import replacing, write_atomically
 from gan_lightning.training.run_folder import RunFolder
 
 COLUMNS = 3
@@ -23,7 +24,7 @@ def compare(jobs: Mapping[Path, Sequence[str]], folder: Path) -> list[Path]:
     """
     titles = distinct(jobs)
     table = folder / "comparison.md"
-    table.write_text("\n".join(format_rows(titles)) + "\n")
+    write_atomically(table, ("\n".join(format_rows(titles)) + "\n").encode())
     grids = {title: RunFolder(job).grids()[-1] for job, title in titles.items() if RunFolder(job).grids()}
     if not grids:
         return [table]
@@ -86,4 +87,5 @@ def plot_grids(grids: Mapping[str, Path], out: Path) -> None:
     for panel, (title, grid) in zip(figure.axes, grids.items(), strict=False):
         panel.imshow(matplotlib.image.imread(grid), cmap="gray", vmin=0, vmax=1)
         panel.set_title(title, fontsize=9, wrap=True)
-    FigureCanvasAgg(figure).print_png(str(out))
+    with replacing(out) as file:
+        FigureCanvasAgg(figure).print_png(file)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gan_lightning.evaluation.records import ScoreRecord
+from gan_lightning.files import replacing
 
 PANELS = {
     "losses": {"loss_d": "D", "loss_g": "G", "penalty": "penalty"},
@@ -55,7 +56,8 @@ def plot_metrics(metrics: Path, out: Path) -> None:
                 marker = "." if len(columns[name]) < 10 else ""
                 axes.plot(*present(columns, name), style + marker, label=label, linewidth=1.2)
         label_panel(axes, title)
-    FigureCanvasAgg(figure).print_png(str(out))
+    with replacing(out) as file:
+        FigureCanvasAgg(figure).print_png(file)
 
 
 def label_panel(axes: Any, title: str) -> None:
@@ -94,7 +96,8 @@ def plot_scores(records: Sequence[ScoreRecord], out: Path) -> None:
             axes.plot(steps, baseline, "--", color=line.get_color(), linewidth=1, label=f"{score} of real images")
         label_panel(axes, title)
     figure.axes[0].set_yscale("log")
-    FigureCanvasAgg(figure).print_png(str(out))
+    with replacing(out) as file:
+        FigureCanvasAgg(figure).print_png(file)
 
 
 def same_protocol(records: Sequence[ScoreRecord]) -> list[ScoreRecord]:
@@ -123,4 +126,5 @@ def plot_classes(shares: list[float], target: list[float], names: list[str], out
         axes.set_xticks(places, names, rotation=30 if max(map(len, names)) > 3 else 0)
     axes.set_ylabel("share of each class")
     axes.legend()
-    FigureCanvasAgg(figure).print_png(str(out))
+    with replacing(out) as file:
+        FigureCanvasAgg(figure).print_png(file)

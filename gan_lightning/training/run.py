@@ -31,9 +31,11 @@ from gan_lightning.callbacks import (
     TrainingMetrics,
 )
 from gan_lightning.callbacks.evaluation import check_monitors, validation_options
+from gan_lightning.config.allowed import foreign_names
 from gan_lightning.config.messages import word_of
 from gan_lightning.config.schema import check
 from gan_lightning.errors import UserError
+from gan_lightning.files import refuse_links
 from gan_lightning.loggers import CSVLogger, GuardedWandbLogger, build_logger
 from gan_lightning.report.figures import plot_metrics, plot_scores
 from gan_lightning.training.objective import check_objective, read_objective
@@ -94,7 +96,7 @@ def train(
         loggers += start_loggers(cfg, folder, name, group)
         trainer = Trainer(**options, callbacks=callbacks, logger=loggers, default_root_dir=folder.path)
         announce(cfg, folder, trainer)
-        trainer.fit(module, datamodule=data, ckpt_path=checkpoint)
+        trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     rates = [group["lr"] for optimizer in trainer.optimizers for group in optimizer.param_groups]
     conclude(cfg, folder, loggers, learns=any(rates))
     state = folder.status()["state"]
@@ -153,13 +155,16 @@ def trainer_options(cfg: DictConfig) -> dict[str, Any]:
 def start_folder(cfg: DictConfig, folder: RunFolder, resumed: bool) -> None:
     """Write the configuration, its folder of images as one that is found from anywhere, and the first status.json."""
     folder.path.mkdir(parents=True, exist_ok=True)
+    refuse_links(folder.path)
     if cfg.data.get("dir"):
         cfg.data.dir = str(Path(cfg.data.dir).expanduser().resolve())
     folder.write_config(cfg)
     command = shlex.join(["python", "-m", "gan_lightning", *sys.argv[1:]])
     entry = {"command": command, "started": now(), "gan_lightning": __version__, "torch": torch.__version__}
     sessions = [*(folder.status().get("sessions", []) if resumed else []), entry]
-    folder.write_status((folder.status() if resumed else {}) | {"state": "starting", "sessions": sessions})
+    foreign = foreign_names(OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
+    status = {"state": "starting", "sessions": sessions, "foreign_code": foreign}
+    folder.write_status((folder.status() if resumed else {}) | status)
 
 
 def start_loggers(cfg: DictConfig, folder: RunFolder, name: str, group: str | None) -> Iterator[Logger]:
@@ -226,7 +231,7 @@ def conclude(cfg: DictConfig, folder: RunFolder, loggers: list[Logger], learns: 
         "\n%s after %s generator steps, %s images, %s of training",
         status["state"], f"{status['generator_steps']:,}", f"{status['images_seen']:,}", spent,
     )  # fmt: skip
-    run = word_of("run", readable(folder.path))
+    run = " ".join([word_of("run", readable(folder.path)), *(["trust=true"] if status.get("foreign_code") else [])])
     grids = folder.grids()
     files = {
         f"samples ({len(grids)})": grids[-1] if grids else None,

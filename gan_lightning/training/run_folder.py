@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from gan_lightning.data.cache import write_atomically
+from gan_lightning.config.stored import read_config
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation.records import ScoreRecord, parse_record
+from gan_lightning.files import write_atomically
 
 
 @dataclass(frozen=True)
@@ -124,12 +125,16 @@ class RunFolder:
         if len(kept) < len(records):
             self.write_scores(kept)
 
-    def config(self) -> DictConfig:
-        """The configuration the run was started with."""
-        config = OmegaConf.load(self.config_file)
-        assert isinstance(config, DictConfig)
-        OmegaConf.set_struct(config, True)
-        return config
+    def config(self, trust: bool = False) -> DictConfig:
+        """The configuration the run was started with, which may come from a stranger.
+
+        Args:
+            trust: Whether it may name any code, which is then imported and run, and not only parts of this project.
+
+        Raises:
+            UserError: It is damaged, or names code that is not trusted.
+        """
+        return read_config(self.config_file, trust)
 
     def write_config(self, cfg: DictConfig) -> None:
         """Keep the configuration, resolved, so that it says the same whatever the defaults become."""
