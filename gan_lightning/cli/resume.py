@@ -50,9 +50,9 @@ def main(words: list[str]) -> None:
     from gan_lightning.training.run_folder import open_run
 
     folder, checkpoint = open_run(run)
+    refuse_links(folder.path)
     if checkpoint.resolve() != folder.last:
         raise UserError(f"{run} is not the run's last checkpoint, and going on from it would undo later ones")
-    refuse_links(folder.path)
     cfg = folder.config(options.trust)
     if not options.trust:
         check_places(cfg, folder.path)
