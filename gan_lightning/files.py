@@ -54,19 +54,32 @@ def append(path: Path, text: str) -> None:
 
 
 def find_link(folder: Path) -> Path | None:
-    """A symbolic link in a folder or anywhere below it, except in a run's `wandb/`; None when there is none."""
+    """A symbolic link in a folder or below it, except in a run's `wandb/`; None when there is none that matters.
+
+    A link to a file of the same folder, as Lightning's `ModelCheckpoint(save_last="link")` makes it, does not.
+    """
     waiting = [folder]
     while waiting:
         for entry in sorted(waiting.pop().iterdir()):
             if entry.is_symlink():
-                return entry
-            if entry.is_dir() and entry != folder / LINKED_BY_WANDB:
+                if not is_file_inside(entry, folder):
+                    return entry
+            elif entry.is_dir() and entry != folder / LINKED_BY_WANDB:
                 waiting.append(entry)
     return None
 
 
+def is_file_inside(link: Path, folder: Path) -> bool:
+    """Whether a link leads to a file in a folder."""
+    try:
+        target = link.resolve(strict=True)
+    except (OSError, RuntimeError):  # it leads to nothing, or to itself
+        return False
+    return target.is_file() and target.is_relative_to(folder.resolve())
+
+
 def refuse_links(folder: Path) -> None:
-    """Refuse to write into a run folder in which something is a symbolic link to elsewhere.
+    """Refuse to write into a run folder in which a symbolic link leads elsewhere.
 
     Raises:
         UserError: There is a link; the message names it.

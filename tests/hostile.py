@@ -30,7 +30,7 @@ torch.classes.load_library torch.optim.os.system torch.optim.lr_scheduler.warnin
 torch.optim.lr_scheduler.types.FunctionType torch.optim.Optimizer.load_state_dict
 torch.optim.adam.Optimizer.__init__ torch.utils.cpp_extension.load torch.distributed.run.main torch.nn.Module
 torch.package.PackageImporter torchvision.io.write_file pytorch_lightning.cli.LightningCLI
-pytorch_lightning.loggers.MLFlowLogger pytorch_lightning.loggers.WandbLogger
+
 pytorch_lightning.loggers.wandb.os.system pytorch_lightning.callbacks.callback.Any pytorch_lightning.LightningModule
 pytorch_lightning.Trainer.fit pytorch_lightning.utilities.migration.utils.migrate_checkpoint
 pytorch_lightning.seed_everything lightning.pytorch.Trainer lightning_fabric.utilities.cloud_io.get_filesystem

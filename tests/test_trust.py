@@ -18,7 +18,7 @@ from gan_lightning.config.allowed import PLACES, find_class, find_foreign, find_
 from gan_lightning.config.compose import CONF_DIR, compose, options
 from gan_lightning.config.stored import MAX_BYTES, MAX_DEPTH, read_config
 from gan_lightning.errors import UserError
-from gan_lightning.files import append, replacing, write_atomically
+from gan_lightning.files import append, find_link, replacing, write_atomically
 from gan_lightning.training.run_folder import RunFolder
 from tests.helpers import SHORT, run
 from tests.hostile import PLACES as HOSTILE_PLACES
@@ -273,6 +273,24 @@ def test_a_run_that_would_write_elsewhere_is_not_resumed(stranger, base, place):
     assert read_config(stranger.config_file)[group][name][key] == value  # to draw samples from it does no harm
 
 
+@pytest.mark.parametrize("name", ["MLFlowLogger", "WandbLogger", "CometLogger"])
+def test_a_logger_that_sends_to_an_address_of_the_folders_is_not_resumed(stranger, base, name):
+    base["logger"] = {"mine": {"_target_": f"pytorch_lightning.loggers.{name}"}}
+    stranger.config_file.write_text(yaml.safe_dump(base))
+    with pytest.raises(UserError, match=rf"logger.mine._target_=.*{name} \(it may send to any address"):
+        run_command("resume", f"run={stranger.path}", "max_generator_steps=8")
+    load_module(str(stranger.path))  # which needs no logger
+    run_command("resume", f"run={stranger.path}", "max_generator_steps=8", "logger=csv")
+
+
+def test_a_place_that_the_user_types_anew_is_his_own(stranger, base, tmp_path):
+    base["callbacks"]["best"] = {"_target_": "pytorch_lightning.callbacks.ModelCheckpoint", "dirpath": "/elsewhere"}
+    stranger.config_file.write_text(yaml.safe_dump(base))
+    typed = f"callbacks.best.dirpath={tmp_path / 'mine'}"
+    run_command("resume", f"run={stranger.path}", "max_generator_steps=8", typed)
+    assert stranger.status()["generator_steps"] == 8
+
+
 def test_places_in_the_folder_are_allowed(tmp_path):
     config = {"callbacks": {"best": {"dirpath": str(tmp_path / "run" / "checkpoints"), "filename": "best", "n": 3}}}
     assert find_outside(config, tmp_path / "run") == []
@@ -400,6 +418,17 @@ def test_the_run_folder_itself_may_be_reached_by_a_link(finished, tmp_path):
     (tmp_path / "linked").symlink_to(finished.path, target_is_directory=True)
     run_command("sample", f"run={tmp_path / 'linked'}", "n=4", f"out={tmp_path / 'drawn.png'}")
     run_command("evaluate", f"run={tmp_path / 'linked'}", "n=200")
+
+
+def test_a_link_to_a_file_of_the_same_folder_is_harmless(tmp_path):
+    (tmp_path / "last.ckpt").touch()
+    (tmp_path / "best.ckpt").symlink_to("last.ckpt")
+    assert find_link(tmp_path) is None
+    for target in ("nothing", "loop", "..", "/"):
+        link = tmp_path / "loop"
+        link.symlink_to(target)
+        assert find_link(tmp_path) == link
+        link.unlink()
 
 
 def test_files_are_written_whole_and_replace_links(tmp_path):

@@ -1,12 +1,15 @@
 """The command resume: go on where a run stopped, in its own folder and W&B run."""
 
+import copy
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
 from pydantic import Field
 
 from gan_lightning.cli.options import RunOptions, keyed, parse, read_options
@@ -54,9 +57,10 @@ def main(words: list[str]) -> None:
     if checkpoint.resolve() != folder.last:
         raise UserError(f"{run} is not the run's last checkpoint, and going on from it would undo later ones")
     cfg = folder.config(options.trust)
+    changes = [it for it in overrides if it.key_or_group not in Options.model_fields]
     if not options.trust:
-        check_places(cfg, folder.path)
-    apply_overrides(cfg, (it for it in overrides if it.key_or_group not in Options.model_fields))
+        check_places(without(cfg, changes), folder.path)
+    apply_overrides(cfg, changes)
     check_resumable(cfg, checkpoint, run)
     file = logging.FileHandler(folder.path / "train.log", delay=True)
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
@@ -66,6 +70,15 @@ def main(words: list[str]) -> None:
 
 
 # Changes
+
+
+def without(cfg: DictConfig, overrides: Iterable[Override]) -> DictConfig:
+    """A configuration without what the user types anew, which is his own."""
+    kept = copy.deepcopy(cfg)
+    for override in overrides:
+        with suppress(OmegaConfBaseException):
+            OmegaConf.update(kept, override.key_or_group, None)
+    return kept
 
 
 def apply_overrides(cfg: DictConfig, overrides: Iterable[Override]) -> DictConfig:

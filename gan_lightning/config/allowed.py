@@ -2,8 +2,9 @@
 
 Whatever the user types, or keeps in a `--config-dir`, may name any code. What is read back from a run folder may name
 only the classes that belong to the group of the configuration in which they stand: this project's own parts,
-optimizers and schedules of torch, and Lightning's Trainer, callbacks and loggers of files. Everything else is foreign,
-and nothing foreign is imported unless the user trusts the folder.
+optimizers and schedules of torch, and Lightning's Trainer, callbacks and loggers. Everything else is foreign, and
+nothing foreign is imported unless the user trusts the folder. What these classes may write to is looked at when a run
+is resumed: nothing but the run folder.
 """
 
 import re
@@ -22,7 +23,7 @@ class Place(NamedTuple):
     base: Dotted name of the class whose subclasses are allowed.
     package: Package of this project in which they are looked for.
     library: Module of a library of which they may be, too.
-    names: Dotted names that are allowed besides; where there are some, and a library, only these of the library.
+    names: Dotted names that are allowed besides.
     """
 
     base: str
@@ -32,14 +33,14 @@ class Place(NamedTuple):
 
     def describe(self) -> str:
         """What is allowed, in words."""
-        places = f"{self.package} or {self.library}" if self.library and not self.names else self.package
+        places = f"{self.package} or {self.library}" if self.library else self.package
         return " or ".join([f"{self.base} and its subclasses in {places}", *self.names])
 
 
 OPTIMIZER = Place("torch.optim.Optimizer", library="torch.optim")
 
 PLACES = {
-    "trainer": Place("pytorch_lightning.Trainer", names=("pytorch_lightning.Trainer",)),
+    "trainer": Place("pytorch_lightning.Trainer", library="pytorch_lightning"),
     "model": Place("gan_lightning.models.ModelOptions"),
     "model.algorithm": Place("gan_lightning.models.GAN"),
     "data": Place("gan_lightning.data.ImageData"),
@@ -59,11 +60,8 @@ PLACES = {
     "callbacks.*": Place("pytorch_lightning.callbacks.Callback", library="pytorch_lightning.callbacks"),
     "logger.*": Place(
         "pytorch_lightning.loggers.Logger",
-        names=(
-            "gan_lightning.loggers.start_wandb",
-            "pytorch_lightning.loggers.CSVLogger",  # the others send what they log to an address of the folder's
-            "pytorch_lightning.loggers.TensorBoardLogger",
-        ),
+        library="pytorch_lightning.loggers",
+        names=("gan_lightning.loggers.start_wandb",),
     ),
 }
 """Keys of the configuration under which `_target_` (of `model.algorithm`: the value) names code; `*` is any name."""
@@ -158,7 +156,7 @@ def find_class(name: str, place: Place) -> type | None:
     """
     module, _, attribute = name.rpartition(".")
     home = place.package if is_inside(module, place.package) else place.library
-    if home is None or (home == place.library and (module != home or place.names)) or not is_dotted(name):
+    if home is None or (home == place.library and module != home) or not is_dotted(name):
         return None
     try:
         found = getattr(import_module(module), attribute, None)
@@ -193,6 +191,11 @@ PLACE_ENDINGS = ("dir", "path", "file", "folder")
 SENT_ELSEWHERE = ("trainer.model_registry",)
 """Options of Lightning's by which checkpoints are sent to a server."""
 
+LIGHTNINGS_LOGGERS = "pytorch_lightning.loggers"
+
+LOGGERS_OF_FILES = ("CSVLogger", "TensorBoardLogger")
+"""Those of Lightning's loggers that send nothing to an address which the run folder may choose."""
+
 
 def find_outside(config: Mapping[Any, Any], folder: Path) -> list[str]:
     """The options of callbacks, loggers and the Trainer by which a resumed run would write outside its folder.
@@ -204,7 +207,9 @@ def find_outside(config: Mapping[Any, Any], folder: Path) -> list[str]:
     found = []
     for group in ("callbacks", "logger", "trainer"):
         for path, value in leaves(group, config.get(group)):
-            if path in SENT_ELSEWHERE or (isinstance(value, str) and leads_outside(path, value, folder.resolve())):
+            if path in SENT_ELSEWHERE or (path.startswith("logger.") and sends_elsewhere(path, value)):
+                found.append(f"{path}={shorten(value)} (it may send to any address; type another logger=)")
+            elif isinstance(value, str) and leads_outside(path, value, folder.resolve()):
                 found.append(f"{path}={shorten(value)} (allowed: places in {folder})")
     return found
 
@@ -216,6 +221,12 @@ def leaves(path: str, node: Any) -> Iterator[tuple[str, Any]]:
             yield from leaves(f"{path}.{key}", value)
     elif node is not None:
         yield path, node
+
+
+def sends_elsewhere(path: str, value: Any) -> bool:
+    """Whether a value names one of Lightning's loggers whose address the configuration may choose."""
+    module, _, name = str(value).rpartition(".")
+    return path.endswith("._target_") and module == LIGHTNINGS_LOGGERS and name not in LOGGERS_OF_FILES
 
 
 def leads_outside(path: str, value: str, folder: Path) -> bool:
