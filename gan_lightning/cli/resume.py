@@ -2,8 +2,9 @@
 
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -13,6 +14,9 @@ from gan_lightning.cli.options import CommandOptions, keyed, parse, read_options
 from gan_lightning.config.compose import compose
 from gan_lightning.config.messages import did_you_mean, explained, word_of
 from gan_lightning.errors import UserError
+
+if TYPE_CHECKING:
+    from gan_lightning.training.run_folder import RunFolder
 
 CHANGEABLE = ("trainer.", "max_images", "max_generator_steps", "precision", "callbacks.", "data.dir")
 """What may change: what the weights, the optimizers and the order of the data do not depend on."""
@@ -47,15 +51,26 @@ def main(words: list[str]) -> None:
     from gan_lightning.training.run_folder import open_run
 
     folder, checkpoint = open_run(run)
-    if checkpoint.resolve() != folder.last:
-        raise UserError(f"{run} is not the run's last checkpoint, and going on from it would undo later ones")
+    if Path(run).is_file():
+        refuse_earlier_checkpoint(folder, checkpoint, run)
     cfg = apply_overrides(folder.config(), (it for it in overrides if it.key_or_group != "run"))
     check_resumable(cfg, checkpoint, run)
     file = logging.FileHandler(folder.path / "train.log", delay=True)
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logging.getLogger().addHandler(file)
+    folder.set_aside_damaged()
     if train(cfg, folder, name=folder.path.name, checkpoint=checkpoint).state == "interrupted":
         raise KeyboardInterrupt
+
+
+def refuse_earlier_checkpoint(folder: "RunFolder", checkpoint: Path, run: str) -> None:
+    """Refuse a checkpoint file that is not the last one, unless the last ones cannot be read."""
+    from gan_lightning.training.checkpoint_file import DamagedCheckpointError
+
+    with suppress(DamagedCheckpointError):
+        newest = folder.newest_checkpoint()
+        if newest is not None and checkpoint.resolve() != newest:
+            raise UserError(f"{run} is not the run's last checkpoint, and going on from it would undo later ones")
 
 
 # Changes

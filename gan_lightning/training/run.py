@@ -33,12 +33,13 @@ from gan_lightning.callbacks import (
 from gan_lightning.callbacks.evaluation import check_monitors, validation_options
 from gan_lightning.config.messages import word_of
 from gan_lightning.config.schema import check
+from gan_lightning.data.fingerprint import check_same_data
 from gan_lightning.errors import UserError
 from gan_lightning.loggers import CSVLogger, GuardedWandbLogger, build_logger
 from gan_lightning.report.figures import plot_metrics, plot_scores
 from gan_lightning.training.objective import check_objective, read_objective
 from gan_lightning.training.precision import choose_precision
-from gan_lightning.training.run_folder import RunFolder
+from gan_lightning.training.run_folder import RunFolder, read_checkpoint
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +89,8 @@ def train(
     check_monitors(callbacks)
     check_objective(cfg.objective, callbacks, len(data.class_names))
     options = validation_options(callbacks) | trainer_options(cfg)
+    if checkpoint is not None:
+        check_same_data(data, read_checkpoint(checkpoint).get("data"))
     start_folder(cfg, folder, resumed=checkpoint is not None)
     loggers: list[Logger] = []
     with recorded_ending(folder, callbacks, loggers):

@@ -1,6 +1,8 @@
 """The run folder: everything a training run leaves, and how to get a generator back out of it."""
 
 import json
+import logging
+import pickle
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,9 @@ from omegaconf import DictConfig, OmegaConf
 from gan_lightning.data.cache import write_atomically
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation.records import ScoreRecord, parse_record
+from gan_lightning.training.checkpoint_file import DamagedCheckpointError, verify
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,16 @@ class RunFolder:
     def last(self) -> Path:
         """The newest checkpoint."""
         return self.checkpoints / "last.ckpt"
+
+    @property
+    def previous(self) -> Path:
+        """The checkpoint before the newest, for when that cannot be read."""
+        return self.checkpoints / "previous.ckpt"
+
+    @property
+    def damaged(self) -> Path:
+        """What was `last.ckpt` before it could not be read."""
+        return self.checkpoints / "damaged.ckpt"
 
     @property
     def metrics(self) -> Path:
@@ -124,6 +139,39 @@ class RunFolder:
         if len(kept) < len(records):
             self.write_scores(kept)
 
+    def newest_checkpoint(self) -> Path | None:
+        """The last checkpoint, or the one before it where the last cannot be read; None when there is neither.
+
+        Raises:
+            DamagedCheckpointError: when no checkpoint can be read.
+        """
+        errors = []
+        for file in filter(Path.is_file, (self.last, self.previous)):
+            try:
+                verify(file)
+            except DamagedCheckpointError as error:
+                errors.append(error)
+                continue
+            if file == self.previous:
+                reason = errors[0].reason if errors else "it is missing"
+                log.warning("WARNING: %s is lost (%s); the checkpoint before it is used: %s", self.last, reason, file)
+            return file
+        if errors:
+            others = sorted(set(self.checkpoints.glob("*.ckpt")) - {self.last, self.previous, self.damaged})
+            hint = "".join(f"; type resume run={other}" for other in others[-1:])
+            raise DamagedCheckpointError(self.last, f"{errors[0].reason}{hint}")
+        return None
+
+    def set_aside_damaged(self) -> None:
+        """Rename a last checkpoint that cannot be read, so that the next one does not replace the one before it."""
+        if not self.last.is_file():
+            return
+        try:
+            verify(self.last)
+        except DamagedCheckpointError:
+            self.last.replace(self.damaged)
+            log.warning("%s is kept as %s", self.last, self.damaged.name)
+
     def config(self) -> DictConfig:
         """The configuration the run was started with."""
         config = OmegaConf.load(self.config_file)
@@ -149,9 +197,12 @@ def open_run(run: str) -> tuple[RunFolder, Path]:
             f"run={run} is no run folder (it holds no .hydra/config.yaml); "
             "type run=FOLDER with a folder that a training run named at its end"
         )
-    checkpoint = path if path.is_file() else folder.last
-    if not checkpoint.is_file():
-        raise UserError(f"run={run} holds no checkpoint: the run ended before its first epoch or budget was over")
+    checkpoint = path if path.is_file() else folder.newest_checkpoint()
+    if checkpoint is None:
+        raise UserError(
+            f"run={run} holds no checkpoint: the run ended before the first one was written; "
+            "the command it was started with starts it over"
+        )
     return folder, checkpoint
 
 
@@ -161,11 +212,17 @@ def read_checkpoint(checkpoint: Path) -> dict[str, Any]:
     Raises:
         UserError: when the file is damaged, no checkpoint, or of a version whose networks were others.
     """
+    verify(checkpoint)
     try:
-        content: dict[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        content: Any = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:  # torch's words, which advise to load the file all the same, are left out
+        raise DamagedCheckpointError(
+            checkpoint, "it holds more than tensors and plain values, which could run code and is never loaded"
+        ) from None
     except Exception as error:  # torch has no one error for "not a checkpoint"
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{checkpoint} cannot be read as a checkpoint ({reason}); use an earlier one") from error
+        raise DamagedCheckpointError(checkpoint, next(iter(str(error).splitlines()), type(error).__name__)) from error
+    if not isinstance(content, dict) or "state_dict" not in content:
+        raise DamagedCheckpointError(checkpoint, "it holds no weights")
     if "num_classes" not in content:
         raise UserError(
             f"{checkpoint} was written by gan_lightning 0.1, whose networks were others; train again, or install 0.1"
