@@ -93,6 +93,8 @@ class Checkpoints(Checkpoint):
         if isinstance(exception, DivergenceError) or trainer.world_size > 1 or not is_between_steps(trainer):
             return
         try:
+            if trainer.is_last_batch:
+                count_epoch(trainer)
             self.save_once(trainer, module)
         except Exception as error:
             log.warning("the last step could not be saved: %s", error)
@@ -138,6 +140,16 @@ def is_between_steps(trainer: Trainer) -> bool:
     """Whether the last step is whole and no other has begun, by Lightning's counts of batches."""
     batches = trainer.fit_loop.epoch_loop.batch_progress.current
     return batches.ready == batches.started == batches.processed > 0
+
+
+def count_epoch(trainer: Trainer) -> None:
+    """Count an epoch whose last batch is done but which an error kept from its end, as Lightning counts it there."""
+    batches, epochs = trainer.fit_loop.epoch_loop.batch_progress, trainer.fit_loop.epoch_progress
+    if epochs.current.processed < epochs.current.started:
+        epochs.increment_processed()
+        trainer.fit_loop.epoch_loop._batches_that_stepped += 1
+    if batches.current.completed < batches.current.processed:
+        batches.increment_completed()
 
 
 def save(trainer: Trainer, module: GAN, name: str) -> None:

@@ -22,10 +22,7 @@ def fingerprint(data: ImageData) -> dict[str, Any]:
         "name": data.short_name,
         "image_shape": list(data.image_shape),
         "class_names": list(data.class_names),
-        "splits": {
-            name: {"images": len(split.images), "sha256": digest(split)}
-            for name, split in data.splits._asdict().items()
-        },
+        "splits": {name: {"images": len(it.images), "sha256": digest(it)} for name, it in splits.items()},
     }
 
 
