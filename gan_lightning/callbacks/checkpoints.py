@@ -138,13 +138,14 @@ def is_stopping(trainer: Trainer) -> bool:
 
 def is_between_steps(trainer: Trainer) -> bool:
     """Whether the last step is whole and no other has begun, by Lightning's counts of batches."""
-    batches = trainer.fit_loop.epoch_loop.batch_progress.current
+    batches: Any = trainer.fit_loop.epoch_loop.batch_progress.current
     return batches.ready == batches.started == batches.processed > 0
 
 
 def count_epoch(trainer: Trainer) -> None:
     """Count an epoch whose last batch is done but which an error kept from its end, as Lightning counts it there."""
-    batches, epochs = trainer.fit_loop.epoch_loop.batch_progress, trainer.fit_loop.epoch_progress
+    batches: Any = trainer.fit_loop.epoch_loop.batch_progress
+    epochs: Any = trainer.fit_loop.epoch_progress
     if epochs.current.processed < epochs.current.started:
         epochs.increment_processed()
         trainer.fit_loop.epoch_loop._batches_that_stepped += 1

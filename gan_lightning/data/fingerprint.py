@@ -28,8 +28,10 @@ def fingerprint(data: ImageData) -> dict[str, Any]:
 
 def digest(split: Batch) -> str:
     """SHA-256 of images and labels, in hexadecimal."""
-    sha256 = hashlib.sha256(split.images.cpu().contiguous().numpy())
-    sha256.update(split.labels.cpu().contiguous().numpy())
+    sha256 = hashlib.sha256()
+    for tensor in split:
+        array: Any = tensor.cpu().contiguous().numpy()
+        sha256.update(array)
     return sha256.hexdigest()
 
 

@@ -3,7 +3,7 @@
 import json
 import logging
 import pickle
-from contextlib import suppress
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,13 @@ from omegaconf import DictConfig, OmegaConf
 
 from gan_lightning.data.cache import write_atomically
 from gan_lightning.errors import UserError
-from gan_lightning.evaluation.records import ScoreRecord, parse_record
+from gan_lightning.evaluation.records import ScoreRecord
 from gan_lightning.training.checkpoint_file import DamagedCheckpointError, verify
+from gan_lightning.training.readers import read_scores, read_status, report
 
 log = logging.getLogger(__name__)
+
+GRID_NAME = re.compile(r"step-\d{1,18}\.png")
 
 
 @dataclass(frozen=True)
@@ -91,38 +94,31 @@ class RunFolder:
         return self.path / "status.json"
 
     def grids(self) -> list[Path]:
-        """Sample grids in the order of training."""
-        return sorted(self.samples.glob("step-*.png"))
+        """Sample grids in the order of training; files of other names are left out."""
+        found = (file for file in self.samples.glob("step-*.png") if GRID_NAME.fullmatch(file.name) and file.is_file())
+        return sorted(found, key=lambda file: int(file.stem.removeprefix("step-")))
 
     def is_used(self) -> bool:
-        """Whether a run has left something here."""
-        return self.checkpoints.exists() or self.samples.exists()
+        """Whether a run has left a checkpoint here, or something else has folders of a run's names."""
+        if any(self.checkpoints.glob("*.ckpt")):
+            return True
+        return (self.checkpoints.exists() or self.samples.exists()) and not self.status_file.is_file()
 
     def status(self) -> dict[str, Any]:
-        """The content of status.json; empty before the run has written one."""
-        return json.loads(self.status_file.read_text()) if self.status_file.is_file() else {}
+        """The content of status.json, as far as it can be read; empty before the run has written one."""
+        return read_status(self.status_file)
 
     def write_status(self, status: dict[str, Any]) -> None:
         """Replace status.json."""
         write_atomically(self.status_file, json.dumps(status, indent=2).encode())
 
     def scores(self) -> list[ScoreRecord]:
-        """The scores of every evaluation so far, oldest first; a line that a crash left incomplete is left out.
+        """The scores of every evaluation so far, oldest first; lines that cannot be read are left out.
 
         Raises:
             UserError: when the file was written by another version, whose lines have other fields.
         """
-        found = []
-        for line in self.scores_file.read_text().splitlines() if self.scores_file.is_file() else []:
-            try:
-                with suppress(ValueError):
-                    found.append(parse_record(line))
-            except TypeError as error:
-                raise UserError(
-                    f"{self.scores_file} was written by another version of gan_lightning ({error}); "
-                    "rename it to keep it, and evaluate again"
-                ) from error
-        return found
+        return read_scores(self.scores_file)
 
     def write_scores(self, records: list[ScoreRecord]) -> None:
         """Replace the scores of all evaluations; a value that is not finite raises ValueError."""
@@ -154,7 +150,7 @@ class RunFolder:
                 continue
             if file == self.previous:
                 reason = errors[0].reason if errors else "it is missing"
-                log.warning("WARNING: %s is lost (%s); the checkpoint before it is used: %s", self.last, reason, file)
+                report(f"{self.last} is lost ({reason}); the checkpoint before it is used: {file}")
             return file
         if errors:
             others = sorted(set(self.checkpoints.glob("*.ckpt")) - {self.last, self.previous, self.damaged})
