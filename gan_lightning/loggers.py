@@ -23,6 +23,7 @@ from gan_lightning.build import build
 from gan_lightning.errors import UserError
 from gan_lightning.files import append, write_atomically
 from gan_lightning.images import to_pil
+from gan_lightning.training.readers import read_metrics
 
 log = logging.getLogger(__name__)
 
@@ -92,10 +93,7 @@ class CSVLogger(Logger):
 
     def read(self) -> list[dict[str, str]]:
         """All whole rows written so far; a row that a crash tore is left out."""
-        if not self.file.is_file():
-            return []
-        with self.file.open(newline="") as file:
-            return [row for row in csv.DictReader(file) if None not in row.values()]
+        return read_metrics(self.file)
 
 
 def never_fatal(method: F) -> F:

@@ -1,6 +1,5 @@
 """Figures of a run: its metrics and scores over training, and the classes of its samples."""
 
-import csv
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from gan_lightning.evaluation.records import ScoreRecord
 from gan_lightning.files import replacing
+from gan_lightning.training.readers import read_metrics
 
 PANELS = {
     "losses": {"loss_d": "D", "loss_g": "G", "penalty": "penalty"},
@@ -20,11 +20,8 @@ PANELS = {
 
 
 def read_columns(metrics: Path) -> dict[str, list[float]]:
-    """The columns of a metrics.csv; empty cells are nan."""
-    if not metrics.is_file():
-        return {}
-    with metrics.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    """The columns of a metrics.csv, of its whole rows; empty cells are nan."""
+    rows = read_metrics(metrics)
     return {name: [float(row[name] or "nan") for row in rows] for name in rows[0]} if rows else {}
 
 
