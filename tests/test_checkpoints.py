@@ -111,7 +111,7 @@ def test_a_killed_run_goes_on_at_the_very_batch(tmp_path, whole, step):
     run(tmp_path / "run", *words, added("Copy", step=step, to=tmp_path / "killed"))
     killed = RunFolder(tmp_path / "killed")
     assert read_checkpoint(killed.last)["counters"]["generator_steps"] == step
-    run_command("resume", f"run={killed.path}", "max_generator_steps=10", "~callbacks.test")
+    run_command("resume", f"run={killed.path}", "max_generator_steps=10", "~callbacks.test", "trust=true")
     assert_same_checkpoint(killed, whole)
 
 
@@ -153,10 +153,10 @@ def test_however_training_ends_the_last_step_is_saved(tmp_path, whole, ending, r
         assert "error" in ending or "Ctrl-C" in ending
     steps = read_checkpoint(folder.last)["counters"]["generator_steps"]
     assert steps == (7 if "early" in ending else 4 if "epoch" in ending or "evaluation" in ending else 3)
-    remove = [f"~callbacks.{name}" for name in folder.config().callbacks if name == "test"]
+    remove = [f"~callbacks.{name}" for name in folder.config(trust=True).callbacks if name == "test"]
     more = ["trainer.max_steps=-1"] if ending == "max_steps" else []
     off = ["callbacks.evaluation.every_n_epochs=null"] if "callbacks.evaluation.n=200" in words else []
-    run_command("resume", f"run={folder.path}", "max_generator_steps=10", *remove, *more, *off)
+    run_command("resume", f"run={folder.path}", "max_generator_steps=10", *remove, *more, *off, "trust=true")
     assert_same_checkpoint(folder, whole)
 
 

@@ -12,9 +12,8 @@ from gan_lightning.config.compose import compose, describe, groups, options, top
 from gan_lightning.config.messages import CONFIG_ERRORS, explain
 from gan_lightning.config.schema import check
 from gan_lightning.errors import UserError
-from gan_lightning.training.ending import longer
 from gan_lightning.training.precision import bfloat16_is_faster, choose_precision
-from gan_lightning.training.run import trainer_options
+from gan_lightning.training.run import longer, trainer_options
 from tests.helpers import built, run
 
 CHOICES = [(group, choice) for group in groups() for choice in options(group)]
@@ -536,7 +535,10 @@ def test_commands_and_their_words():
 @pytest.mark.parametrize(
     "words,complaint",
     [
-        (["rnu=x"], r"rnu is not a valid option here. Did you mean run\? Allowed: labels, n, out, run, seed, weights"),
+        (
+            ["rnu=x"],
+            r"rnu is not a valid option here. Did you mean run\? Allowed: labels, n, out, run, seed, trust, weights",
+        ),
         (["n=5"], r"run= is missing"),
         (["run=x", "n=0"], r"n=0 is not allowed: it should be greater than 0"),
         (["run=x", "weights=average"], r"weights=average is not allowed: it should be 'ema' or 'raw'"),
