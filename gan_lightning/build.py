@@ -7,8 +7,10 @@ from typing import Any
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 from torch import nn
 
+from gan_lightning.config.schema import check
 from gan_lightning.data import ImageData
 from gan_lightning.errors import UserError
 from gan_lightning.images import ImageShape
@@ -90,11 +92,22 @@ def build_module(cfg: DictConfig, image_shape: ImageShape, num_classes: int) -> 
     return module
 
 
-def load_module(run: str) -> tuple[GAN, Path]:
-    """The trained model of a run folder or checkpoint file, on the CPU, and that file; no data is needed."""
+def load_module(run: str, trust: bool = False) -> tuple[GAN, Path]:
+    """The trained model of a run folder or checkpoint file, on the CPU, and that file; no data is needed.
+
+    Args:
+        run: Run folder, or one of its checkpoint files.
+        trust: Whether the folder's configuration may name any code, which is then run; without it, only what
+            `gan_lightning.config.allowed` lists.
+    """
     folder, checkpoint = open_run(run)
+    cfg = folder.config(trust)
+    check(cfg)
     content = read_checkpoint(checkpoint)
-    module = build_module(folder.config(), content["image_shape"], content["num_classes"])
+    try:
+        module = build_module(cfg, content["image_shape"], content["num_classes"])
+    except OmegaConfBaseException as error:
+        raise UserError(f"{folder.config_file} is incomplete: {str(error).splitlines()[0]}") from error
     try:
         module.load_state_dict(content["state_dict"])
     except RuntimeError as error:
@@ -106,12 +119,13 @@ def load_module(run: str) -> tuple[GAN, Path]:
     return module.eval(), checkpoint
 
 
-def load_sampler(run: str, weights: Weights = "ema") -> tuple[Sampler, Path]:
+def load_sampler(run: str, weights: Weights = "ema", trust: bool = False) -> tuple[Sampler, Path]:
     """What draws images of a run folder or checkpoint file, and that file; no data is needed.
 
     Args:
         run: Run folder, or one of its checkpoint files.
         weights: "ema" for the averaged generator, where there is one; "raw" for the generator as it was trained.
+        trust: Whether the folder may name code from outside this project, which is then run; see `load_module`.
     """
-    module, checkpoint = load_module(run)
+    module, checkpoint = load_module(run, trust)
     return module.sampler(weights), checkpoint

@@ -1,5 +1,6 @@
 """Images between the data and the run folder: float (N, C, H, W) in [-1, 1]; uint8 at rest and on the wire."""
 
+import logging
 import math
 from pathlib import Path
 
@@ -9,7 +10,10 @@ from PIL import Image
 from torch import Tensor
 from torchvision.utils import make_grid
 
+from gan_lightning.files import replacing
 from gan_lightning.floats import at_least_float32
+
+log = logging.getLogger(__name__)
 
 ImageShape = tuple[int, int, int]
 """Channels, height, width."""
@@ -60,12 +64,30 @@ def to_pil(picture: Tensor) -> Image.Image:
 
 def save_png(picture: Tensor, path: Path) -> None:
     """Write a uint8 (C, H, W) picture; the folder is made when it is missing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    to_pil(picture).save(path)
+    with replacing(path) as file:
+        to_pil(picture).save(file, format="png")
 
 
 def save_gif(frames: list[Path], path: Path, milliseconds: int = 120, hold: int = 2000) -> None:
-    """Join pictures of one size into an endless GIF whose last frame stays for `hold` milliseconds."""
-    pictures = [Image.open(frame).convert("P") for frame in frames]
+    """Join pictures into an endless GIF whose last frame stays for `hold` milliseconds.
+
+    Files that are no whole pictures, or not of the last one's size, are reported and left out; without any, nothing is
+    written.
+    """
+    pictures = [picture for picture in map(read_frame, frames) if picture is not None]
+    pictures = [picture for picture in pictures if picture.size == pictures[-1].size]
+    if not pictures:
+        return
     durations = [milliseconds] * (len(pictures) - 1) + [hold]
-    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=durations, loop=0)
+    with replacing(path) as file:
+        pictures[0].save(file, format="gif", save_all=True, append_images=pictures[1:], duration=durations, loop=0)
+
+
+def read_frame(file: Path) -> Image.Image | None:
+    """A picture with a palette, as GIFs have; None when it cannot be read."""
+    try:
+        with Image.open(file) as picture:
+            return picture.convert("P")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        log.warning("WARNING: %s cannot be read (%s) and is left out", file, error)
+        return None

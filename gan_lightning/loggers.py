@@ -20,9 +20,10 @@ from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 
 from gan_lightning.build import build
-from gan_lightning.data.cache import write_atomically
 from gan_lightning.errors import UserError
+from gan_lightning.files import append, write_atomically
 from gan_lightning.images import to_pil
+from gan_lightning.training.readers import read_metrics
 
 log = logging.getLogger(__name__)
 
@@ -68,8 +69,9 @@ class CSVLogger(Logger):
         self.waiting = {}
         if not set(row) <= set(self.columns):
             self.rewrite(self.read(), columns=[*self.columns, *(name for name in row if name not in self.columns)])
-        with self.file.open("a", newline="") as file:
-            csv.DictWriter(file, self.columns).writerow(row)
+        text = io.StringIO(newline="")
+        csv.DictWriter(text, self.columns).writerow(row)
+        append(self.file, text.getvalue())
 
     @rank_zero_only
     def forget_after(self, images_seen: int) -> None:
@@ -91,10 +93,7 @@ class CSVLogger(Logger):
 
     def read(self) -> list[dict[str, str]]:
         """All whole rows written so far; a row that a crash tore is left out."""
-        if not self.file.is_file():
-            return []
-        with self.file.open(newline="") as file:
-            return [row for row in csv.DictReader(file) if None not in row.values()]
+        return read_metrics(self.file)
 
 
 def never_fatal(method: F) -> F:
@@ -208,7 +207,7 @@ def open_wandb_run(folder: Path, mode: str, **options: Any) -> Any:
         reinit="finish_previous",
         **options,
     )
-    id_file.write_text(run.id)
+    write_atomically(id_file, run.id.encode())
     run.define_metric("trainer/global_step")  # Lightning's name of the step its loggers are given
     run.define_metric("*", step_metric="trainer/global_step")
     return run

@@ -35,9 +35,9 @@ class SweepSummary(Callback):
         for job, status in statuses.items():
             name = f"{job.name} ({titles[job]})" if job in titles else job.name
             steps = f"{status.get('generator_steps', 0):,} generator steps"
-            log.info("  %-11s %s  %s", status["state"], name, status.get("error") or steps)
+            log.info("  %-11s %s  %s", status.get("state", "unknown"), name, status.get("error") or steps)
         if jobs:
             for file in compare(jobs, folder):
                 log.info("  %-11s %s", "comparison", file)
-        if any(status["state"] != "finished" for status in statuses.values()):
+        if any(status.get("state") != "finished" for status in statuses.values()):
             sys.exit(1)

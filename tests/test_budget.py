@@ -68,7 +68,7 @@ def test_without_annealing_rates_stay(monkeypatch, tmp_path):
 def test_a_resumed_run_follows_its_new_budget(monkeypatch, tmp_path):
     recorded(monkeypatch, tmp_path / "run", "max_generator_steps=2", "optimizer.generator.lr=0.02")
     monkeypatch.setattr(Recorder, "rows", [])
-    run_command("resume", f"run={tmp_path / 'run'}", "max_generator_steps=4")
+    run_command("resume", f"run={tmp_path / 'run'}", "max_generator_steps=4", "trust=true")
     assert [rate for _, rate, _ in Recorder.rows] == pytest.approx([0.01, 0.005])
 
 

@@ -95,7 +95,9 @@ def test_two_processes_play_one_game(tmp_path, game):
     everything = (data.training.images.flatten(1).long() * order).sum(1).tolist()
     assert sorted(seen for rank in first for seen in rank["seen"]) == sorted(everything)
     assert not set(first[0]["noise"]) & set(first[1]["noise"])
-    assert_succeeds(command("resume", f"run={tmp_path / 'run'}", "trainer.max_epochs=2", OMP_NUM_THREADS="1"))
+    assert_succeeds(
+        command("resume", f"run={tmp_path / 'run'}", "trainer.max_epochs=2", "trust=true", OMP_NUM_THREADS="1")
+    )
     second = same_weights(tmp_path)
     assert sorted(seen for rank in second for seen in rank["seen"]) == sorted(everything)
     assert second[0]["seen"] != first[0]["seen"]  # another order
@@ -122,7 +124,7 @@ def same_weights(folder):
 FULL_SIZE = """
 import hashlib, pathlib, re, sys
 from gan_lightning.data import MNIST
-from gan_lightning.data.cache import write_atomically
+from gan_lightning.files import write_atomically
 
 def idx(*shape):  # zeros of the official sizes
     header = bytes([0, 0, 8, len(shape)]) + b"".join(size.to_bytes(4, "big") for size in shape)

@@ -31,7 +31,21 @@ MODELS = list(options("model"))
 OF_A_RUN = ("resume", "sample", "evaluate", "classifier")
 """Commands that read a folder or file of the reader's, which the pages call FOLDER or FILE."""
 
-OF_COMMANDS = {"run", "n", "seed", "weights", "labels", "out", "images", "split", "tstr", "inception", "name", "dir"}
+OF_COMMANDS = {
+    "run",
+    "n",
+    "seed",
+    "weights",
+    "labels",
+    "out",
+    "images",
+    "split",
+    "tstr",
+    "inception",
+    "name",
+    "dir",
+    "trust",
+}
 """Options of commands other than training."""
 
 

@@ -86,6 +86,35 @@ def test_the_examples_train(extended, words):
     folder = f"hydra.run.dir={words[0].replace('=', '-')}"
     done = command(*words, *QUICK, folder, cwd=extended, PYTHONPATH=str(extended))
     assert "finished after 3 generator steps" in done.stdout, done.stderr
+    words = (f"run={words[0].replace('=', '-')}", "n=4", "out=drawn.png")
+    drawn = command("sample", *words, cwd=extended, PYTHONPATH=str(extended))
+    assert drawn.stdout.startswith("4 samples of"), drawn.stderr
+
+
+OWN_PACKAGE = """
+from gan_lightning.losses import Hinge
+
+class Doubled(Hinge):
+    def discriminator(self, *, real, fake):
+        return 2 * super().discriminator(real=real, fake=fake)
+"""
+
+
+@pytest.mark.slow
+def test_a_class_of_another_package_trains_and_is_read_with_trust(tmp_path):
+    """docs/extending.md: named in a yaml of a --config-dir."""
+    (tmp_path / "my_package.py").write_text(OWN_PACKAGE)
+    (tmp_path / "mine" / "loss").mkdir(parents=True)
+    (tmp_path / "mine" / "loss" / "doubled.yaml").write_text("_target_: my_package.Doubled\n")
+    words = (f"--config-dir={tmp_path / 'mine'}", "loss=doubled", *TINY, "network=mlp", "max_generator_steps=3")
+    done = command(*words, f"hydra.run.dir={tmp_path / 'run'}", PYTHONPATH=str(tmp_path))
+    assert "finished after 3 generator steps" in done.stdout, done.stderr
+    assert f"sample run={tmp_path / 'run'} trust=true n=100" in done.stdout
+    drawing = ("sample", f"run={tmp_path / 'run'}", "n=4", f"out={tmp_path / 'drawn.png'}")
+    refused = command(*drawing, PYTHONPATH=str(tmp_path))
+    assert refused.returncode == 2 and "loss._target_=my_package.Doubled (allowed: gan_light" in refused.stderr
+    drawn = command(*drawing, "trust=true", PYTHONPATH=str(tmp_path))
+    assert drawn.stdout.startswith("4 samples of"), drawn.stderr
 
 
 @pytest.mark.slow

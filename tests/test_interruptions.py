@@ -39,7 +39,7 @@ def test_ctrl_c_finishes_the_step_and_saves(tmp_path, name):
     assert read_checkpoint(folder.last)["counters"]["generator_steps"] == folder.status()["generator_steps"] == 3
     assert folder.timelapse.is_file()
     assert signal.getsignal(signal.SIGINT) is before
-    run_command("resume", f"run={folder.path}")
+    run_command("resume", f"run={folder.path}", "trust=true")
     whole = run(tmp_path / "whole", *SHORT, "max_generator_steps=6")
     assert same(weights(folder), weights(whole))
 

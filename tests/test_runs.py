@@ -148,7 +148,7 @@ def test_epoch_checkpoints(tmp_path):
     epochs = ("trainer.max_epochs=4", "data.batch_size=2000", "callbacks.checkpoints.every_n_epochs=2")
     folder = run(tmp_path / "run", *SHORT, *epochs)
     names = sorted(file.name for file in folder.checkpoints.iterdir())
-    assert names == ["epoch-0002.ckpt", "epoch-0004.ckpt", "last.ckpt"]
+    assert names == ["epoch-0002.ckpt", "epoch-0004.ckpt", "last.ckpt", "previous.ckpt"]
 
 
 def test_rows_of_a_critic_with_several_steps_hold_both_networks(tmp_path):

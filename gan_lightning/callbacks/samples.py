@@ -72,7 +72,7 @@ class SampleGrids(Callback):
         for name, inputs in sampler.traversals(self.seed).items():
             save_png(grid(to_uint8(sampler.generate(inputs)), STEPS), self.folder.samples / f"{name}.png")
         for logger in trainer.loggers:
-            if isinstance(logger, GuardedWandbLogger):
+            if isinstance(logger, GuardedWandbLogger) and self.folder.timelapse.is_file():
                 logger.log_film("timelapse", self.folder.timelapse)
 
     def draw_when_due(self, trainer: Trainer, module: GAN) -> None:

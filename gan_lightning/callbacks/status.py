@@ -11,7 +11,7 @@ from gan_lightning.training.run_folder import RunFolder
 
 
 class Status(Callback):
-    """Keeps status.json: how far training has come, updated at its start, at every epoch's end and at its end."""
+    """Keeps status.json: how far training has come, updated at its start, with every checkpoint and at its end."""
 
     @rank_zero_only
     def on_train_start(self, trainer: Trainer, module: GAN) -> None:  # type: ignore[override]
@@ -22,8 +22,8 @@ class Status(Callback):
         self.update(trainer, module, state="running")
 
     @rank_zero_only
-    def on_train_epoch_end(self, trainer: Trainer, module: GAN) -> None:  # type: ignore[override]
-        """An epoch is over."""
+    def on_save_checkpoint(self, trainer: Trainer, module: GAN, checkpoint: dict[str, Any]) -> None:  # type: ignore[override]
+        """So much is about to be saved."""
         self.update(trainer, module)
 
     @rank_zero_only

@@ -13,7 +13,8 @@ from gan_lightning.models import GAN
 
 log = logging.getLogger(__name__)
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1") if hasattr(signal, name)]
+"""Ctrl-C, and what schedulers and closing terminals send; Windows has only the first two."""
 
 
 class Budget(Callback):
@@ -66,7 +67,11 @@ def share_of_time(timer: Timer) -> float:
 
 
 class GracefulStop(Callback):
-    """Ctrl-C (or SIGTERM) ends training after the current step, with everything saved; a second one at once."""
+    """A signal ends training after the current step, with everything saved; a second Ctrl-C ends it at once.
+
+    A terminal that closes sends its SIGHUP more than once, and so may a scheduler its signal: one counts for all. The
+    SIGHUP that `nohup` has switched off stays off.
+    """
 
     def __init__(self) -> None:
         self.requested = False
@@ -78,19 +83,21 @@ class GracefulStop(Callback):
         if threading.current_thread() is not threading.main_thread():
             return
         for number in SIGNALS:
-            self.previous[number] = signal.signal(number, self.request)
+            if number == signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN:
+                self.previous[number] = signal.signal(number, self.request)
 
     def request(self, number: int, frame: FrameType | None) -> None:
-        """Remember the request; the next signal has its usual, immediate effect."""
+        """Remember the request; the next Ctrl-C has its usual, immediate effect."""
+        if not self.requested:
+            log.info("\nStopping after this step and saving; press Ctrl-C again to stop at once.")
         self.requested = True
-        self.restore()
-        log.info("\nStopping after this step and saving; press Ctrl-C again to stop at once.")
+        self.restore(signal.SIGINT)
 
-    def restore(self) -> None:
+    def restore(self, *numbers: signal.Signals) -> None:
         """Put back the handlers found."""
-        for number, handler in self.previous.items():
-            signal.signal(number, handler)
-        self.previous = {}
+        for number in numbers:
+            if number in self.previous:
+                signal.signal(number, self.previous.pop(number))
 
     def on_train_batch_end(self, trainer: Trainer, module: GAN, *unused: Any) -> None:  # type: ignore[override]
         """Ask to stop; with several processes all stop at the same step."""
@@ -104,4 +111,4 @@ class GracefulStop(Callback):
 
     def teardown(self, trainer: Trainer, module: GAN, stage: str) -> None:  # type: ignore[override]
         """Stop listening."""
-        self.restore()
+        self.restore(*self.previous)

@@ -8,7 +8,7 @@ from pydantic import PositiveInt
 from pytorch_lightning import Callback, Trainer
 from torch import Tensor
 
-from gan_lightning.errors import UserError
+from gan_lightning.errors import DivergenceError
 from gan_lightning.floats import at_least_float32
 from gan_lightning.loggers import CSVLogger
 from gan_lightning.models import GAN
@@ -67,7 +67,7 @@ class TrainingMetrics(Callback):
         every_n_batches: Batches between two rows.
 
     Raises:
-        UserError: A number is no longer finite.
+        DivergenceError: A number is no longer finite.
     """
 
     def __init__(self, every_n_batches: PositiveInt = 50) -> None:
@@ -135,7 +135,7 @@ def check_finite(row: dict[str, float], generator_steps: int) -> None:
     """Refuse to go on with numbers that are nan or infinite."""
     for name, value in row.items():
         if not math.isfinite(value):
-            raise UserError(
+            raise DivergenceError(
                 f"training diverged: {name} is {value} at generator step {generator_steps:,}; "
                 "start again with a lower learning rate (optimizer.discriminator.lr=) or precision=32"
             )

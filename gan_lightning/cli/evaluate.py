@@ -7,7 +7,7 @@ from omegaconf import DictConfig, OmegaConf
 from pydantic import Field, NonNegativeInt, PositiveInt
 
 from gan_lightning.cli.options import (
-    CommandOptions,
+    RunOptions,
     compose_data,
     parse,
     read_options,
@@ -19,9 +19,10 @@ from gan_lightning.config.messages import explained
 from gan_lightning.config.schema import check
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation.protocol import Split
+from gan_lightning.files import refuse_links
 
 
-class Options(CommandOptions):
+class Options(RunOptions):
     """Measure every score, and beside it what real images score.
 
       python -m gan_lightning evaluate run=FOLDER
@@ -56,7 +57,7 @@ def main(words: list[str]) -> None:
         refuse(own, ("data", "out"), "belongs to evaluate images=; a run is scored on its own data, in its own folder")
         evaluate_run(options.run, options, of_data)
     elif options.images is not None:
-        refuse(own, ("seed",), "belongs to evaluate run=; images= are drawn already")
+        refuse(own, ("seed", "trust"), "belongs to evaluate run=; images= are drawn already")
         evaluate_images(options.images, options, of_data)
 
 
@@ -75,8 +76,9 @@ def evaluate_run(run: str, options: Options, of_data: list[str]) -> None:
     from gan_lightning.training.run_folder import open_run
 
     folder, _ = open_run(run)
-    module, checkpoint = load_module(run)
-    data = build_data(move_data(folder.config(), of_data))
+    refuse_links(folder.path)
+    module, checkpoint = load_module(run, options.trust)
+    data = build_data(move_data(folder.config(options.trust), of_data))
     facts = {
         "run": str(folder.path), "checkpoint": checkpoint.name, "generator_steps": module.generator_steps,
         "images_seen": module.images_seen, "seed": options.seed,

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import DictConfig
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from gan_lightning.config.compose import compose
 from gan_lightning.config.messages import did_you_mean, explained, word_of
@@ -23,6 +23,14 @@ class CommandOptions(BaseModel):
     """The options of a command."""
 
     model_config = ConfigDict(frozen=True)
+
+
+class RunOptions(CommandOptions):
+    """The options of a command that reads a run folder."""
+
+    trust: bool = Field(
+        False, description="Whether a run folder may name code from outside gan_lightning, which is then run."
+    )
 
 
 AnyOptions = TypeVar("AnyOptions", bound=CommandOptions)

@@ -1,18 +1,25 @@
 """The command resume: go on where a run stopped, in its own folder and W&B run."""
 
+import copy
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
 from pydantic import Field
 
-from gan_lightning.cli.options import CommandOptions, keyed, parse, read_options
+from gan_lightning.cli.options import RunOptions, keyed, parse, read_options
 from gan_lightning.config.compose import compose
-from gan_lightning.config.messages import did_you_mean, explained, word_of
+from gan_lightning.config.messages import did_you_mean, explained
+from gan_lightning.config.stored import check_places
 from gan_lightning.errors import UserError
+
+if TYPE_CHECKING:
+    from gan_lightning.training.run_folder import RunFolder
 
 CHANGEABLE = ("trainer.", "max_images", "max_generator_steps", "precision", "callbacks.", "data.dir")
 """What may change: what the weights, the optimizers and the order of the data do not depend on."""
@@ -21,7 +28,7 @@ ACCELERATOR_KEYS = ("accelerator", "devices", "strategy", "sync_batchnorm")
 """What the files of conf/accelerator set."""
 
 
-class Options(CommandOptions):
+class Options(RunOptions):
     """Go on where a run stopped, in its own folder.
 
       python -m gan_lightning resume run=FOLDER trainer.max_epochs=20
@@ -41,24 +48,58 @@ def main(words: list[str]) -> None:
         KeyboardInterrupt: The user stopped the run.
     """
     overrides = parse(words)
-    run = read_options(Options, keyed(it for it in overrides if it.key_or_group == "run")).run
+    options = read_options(Options, keyed(it for it in overrides if it.key_or_group in Options.model_fields))
+    run = options.run
 
+    from gan_lightning.training.lock import locked_run
+    from gan_lightning.training.resumable import SpentError, check_resumable, finish_killed
     from gan_lightning.training.run import train
-    from gan_lightning.training.run_folder import open_run
+    from gan_lightning.training.run_folder import open_run, read_checkpoint
 
-    folder, checkpoint = open_run(run)
-    if checkpoint.resolve() != folder.last:
-        raise UserError(f"{run} is not the run's last checkpoint, and going on from it would undo later ones")
-    cfg = apply_overrides(folder.config(), (it for it in overrides if it.key_or_group != "run"))
-    check_resumable(cfg, checkpoint, run)
-    file = logging.FileHandler(folder.path / "train.log", delay=True)
-    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logging.getLogger().addHandler(file)
-    if train(cfg, folder, name=folder.path.name, checkpoint=checkpoint).state == "interrupted":
-        raise KeyboardInterrupt
+    folder, _ = open_run(run)
+    with locked_run(folder.path):
+        folder, checkpoint = open_run(run)  # another process may have written it until now
+        if Path(run).is_file():
+            refuse_earlier_checkpoint(folder, checkpoint, run)
+        cfg = folder.config(options.trust)
+        changes = [it for it in overrides if it.key_or_group not in Options.model_fields]
+        if not options.trust:
+            check_places(without(cfg, changes), folder.path)
+        apply_overrides(cfg, changes)
+        content = read_checkpoint(checkpoint)
+        try:
+            check_resumable(cfg, content, run)
+        except SpentError:
+            finish_killed(folder, content)
+            raise
+        file = logging.FileHandler(folder.path / "train.log", delay=True)
+        file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        logging.getLogger().addHandler(file)
+        folder.set_aside_damaged()
+        if train(cfg, folder, name=folder.path.name, checkpoint=checkpoint).state == "interrupted":
+            raise KeyboardInterrupt
+
+
+def refuse_earlier_checkpoint(folder: "RunFolder", checkpoint: Path, run: str) -> None:
+    """Refuse a checkpoint file that is not the last one, unless the last ones cannot be read."""
+    from gan_lightning.training.checkpoint_file import DamagedCheckpointError
+
+    with suppress(DamagedCheckpointError):
+        newest = folder.newest_checkpoint()
+        if newest is not None and checkpoint.resolve() != newest:
+            raise UserError(f"{run} is not the run's last checkpoint, and going on from it would undo later ones")
 
 
 # Changes
+
+
+def without(cfg: DictConfig, overrides: Iterable[Override]) -> DictConfig:
+    """A configuration without what the user types anew, which is his own."""
+    kept = copy.deepcopy(cfg)
+    for override in overrides:
+        with suppress(OmegaConfBaseException):
+            OmegaConf.update(kept, override.key_or_group, None)
+    return kept
 
 
 def apply_overrides(cfg: DictConfig, overrides: Iterable[Override]) -> DictConfig:
@@ -112,53 +153,3 @@ def change(cfg: DictConfig, override: Override) -> None:
         if node is None or name not in node:
             raise UserError(f"{override.input_line}: {key} is not an option of this run; leave {key} out")
         del node[name]
-
-
-# What is left to train
-
-
-def check_resumable(cfg: DictConfig, checkpoint: Path, run: str) -> None:
-    """Refuse to resume a run that has nothing left to do."""
-    from gan_lightning.training.run_folder import read_checkpoint
-
-    content = read_checkpoint(checkpoint)
-    rates = [group["lr"] for optimizer in content["optimizer_states"] for group in optimizer["param_groups"]]
-    if not any(rates):
-        raise UserError(
-            f"{run} has followed its schedule down to a learning rate of 0: more steps would change nothing; start a "
-            "new run with a longer schedule (max_generator_steps= in the best recipes, or "
-            "optimizer.scheduler.total_iters=)"
-        )
-    check_budget(cfg, content, run)
-    check_time(cfg.trainer.max_time, content["callbacks"].get("Timer"), run)
-
-
-def check_budget(cfg: DictConfig, content: dict[str, Any], run: str) -> None:
-    """Refuse a budget of passes, images or steps that the checkpoint has spent."""
-    done = {
-        "trainer.max_epochs": content["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"],
-        "max_images": content["counters"]["images_seen"],
-        "max_generator_steps": content["counters"]["generator_steps"],
-    }
-    limits = {key: OmegaConf.select(cfg, key) for key in done}
-    for key, limit in limits.items():
-        if limit is not None and 0 < limit <= done[key]:
-            raise UserError(
-                f"{run} has spent its budget: {key}={limit:,}, and {done[key]:,} are done; "
-                f"type resume {word_of('run', run)} {key}={2 * done[key]} to go on"
-            )
-
-
-def check_time(limit: str | None, timer: dict[str, Any] | None, run: str) -> None:
-    """Refuse a budget of time that is spent, as Lightning's Timer has counted it over all sessions."""
-    if limit is None or timer is None:
-        return
-    from gan_lightning.training.run import in_seconds
-
-    spent = timer["time_elapsed"]["train"]
-    if spent >= in_seconds(limit):
-        raise UserError(
-            f"{run} has spent its budget: trainer.max_time={limit}, and {spent:.0f} seconds are done; "
-            f"type resume {word_of('run', run)} trainer.max_time= with a longer time, or trainer.max_time=null and "
-            "another budget"
-        )

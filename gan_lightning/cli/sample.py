@@ -6,11 +6,11 @@ from typing import Any, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
-from gan_lightning.cli.options import CommandOptions, keyed, parse, read_options
+from gan_lightning.cli.options import RunOptions, keyed, parse, read_options
 from gan_lightning.errors import UserError
 
 
-class Options(CommandOptions):
+class Options(RunOptions):
     """Draw images from a trained generator.
 
       python -m gan_lightning sample run=FOLDER n=100 out=grid.png
@@ -37,7 +37,7 @@ def main(words: list[str]) -> None:
 
     from gan_lightning.build import load_module
 
-    module, checkpoint = load_module(options.run)
+    module, checkpoint = load_module(options.run, options.trust)
     sampler = module.sampler(options.weights)
     labels = choose_labels(sampler, options)
     images = sampler.sample(options.n, options.seed, labels)

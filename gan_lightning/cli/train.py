@@ -31,6 +31,10 @@ class Options(CommandOptions):
     Every option that --cfg job prints can be typed as key=value. `python -m gan_lightning list` names the choices of
     model=, network=, loss=, data= and the other groups. +key=value adds a key, ~key removes one.
 
+    A run that was killed before its first checkpoint is started over by the same command with its hydra.run.dir=; one
+    that has a checkpoint goes on by `resume`. A sweep that was stopped goes on by the same command with its
+    hydra.sweep.dir=: finished jobs are skipped.
+
     A sweep needs no more than commas. With objective=frechet (and callbacks.evaluation.every_n_epochs=1), each of its
     jobs returns that score to Hydra's sweeper, so that one for Optuna, Ax or Nevergrad can minimize it.
     """
@@ -76,7 +80,8 @@ def run_job(cfg: DictConfig, errors: list[Exception]) -> float | None:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
-    from gan_lightning.training.run import train
+    from gan_lightning.training.resumable import train_job
+    from gan_lightning.training.run import refuse_used, train
     from gan_lightning.training.run_folder import RunFolder
 
     hydra_cfg = HydraConfig.get()
@@ -84,13 +89,14 @@ def run_job(cfg: DictConfig, errors: list[Exception]) -> float | None:
     folder = RunFolder(Path(hydra_cfg.runtime.output_dir))
     choices: Any = hydra_cfg.runtime.choices
     name = hydra_cfg.job.override_dirname or f"{choices.model}-{choices.data}"
-    if folder.is_used() and "LOCAL_RANK" not in os.environ:  # a helper process shares the folder of the first
-        errors.append(run_exists_error(folder, sweeping))
-        return FAILED
     try:
         if sweeping:
             check_single_process(cfg)
-        result = train(cfg, folder, name, group=Path(hydra_cfg.sweep.dir).name if sweeping else None)
+            result = train_job(cfg, folder, name, group=Path(hydra_cfg.sweep.dir).name)
+        else:
+            if "LOCAL_RANK" not in os.environ:  # a helper process shares the folder of the first
+                refuse_used(folder)
+            result = train(cfg, folder, name)
     except Exception as error:
         record_failure(error, folder, sweeping, errors)
         return FAILED
@@ -101,25 +107,19 @@ def run_job(cfg: DictConfig, errors: list[Exception]) -> float | None:
     return result.objective
 
 
-def run_exists_error(folder: "RunFolder", sweeping: bool) -> UserError:
-    """The error for a folder that holds a run already, which is never written over."""
-    from gan_lightning.config.messages import word_of
-
-    resume = f"python -m gan_lightning resume {word_of('run', folder.path)}"
-    return UserError(
-        f"{folder.path} already holds a run; go on with it by `{resume}`, "
-        f"or type another hydra.{'sweep' if sweeping else 'run'}.dir="
-    )
-
-
 def record_failure(error: Exception, folder: "RunFolder", sweeping: bool, errors: list[Exception]) -> None:
     """Report a job's error: in a sweep now and in the summary, otherwise as the command's own."""
+    from gan_lightning.training.lock import LockedError
+
     if not sweeping:
         errors.append(error)
         if not folder.status() and folder.path.is_dir() and not any(folder.path.iterdir()):
             folder.path.rmdir()
         return
     log.error("%s: %s", folder.path.name, error, exc_info=None if isinstance(error, UserError) else error)
+    if isinstance(error, LockedError):
+        errors.append(error)  # status.json is the other process's
+        return
     folder.path.mkdir(parents=True, exist_ok=True)
     folder.write_status(folder.status() | {"state": "failed", "error": str(error)})
 

@@ -33,14 +33,3 @@ def locked(folder: Path) -> Iterator[None]:
 def checksum(content: bytes) -> str:
     """MD5 in hexadecimal: against damage, not against malice."""
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """All of the content appears under its name, or nothing does; its folder is made when it is missing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(content)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

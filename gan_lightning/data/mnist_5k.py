@@ -6,11 +6,12 @@ import numpy as np
 import torch
 from pydantic import NonNegativeInt
 
-from gan_lightning.data.cache import cache_folder, checksum, locked, write_atomically
+from gan_lightning.data.cache import cache_folder, checksum, locked
 from gan_lightning.data.image_data import Resizable, Splits, hold_out
 from gan_lightning.data.loader import Batch
 from gan_lightning.data.mnist import MNIST
 from gan_lightning.errors import UserError
+from gan_lightning.files import write_atomically
 from gan_lightning.images import resize
 
 IMAGES = 5000

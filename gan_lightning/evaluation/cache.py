@@ -13,7 +13,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from gan_lightning.data.cache import cache_folder, write_atomically
+from gan_lightning.data.cache import cache_folder
+from gan_lightning.files import write_atomically
 
 log = logging.getLogger(__name__)
 

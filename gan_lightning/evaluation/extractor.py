@@ -15,10 +15,11 @@ from torch import Tensor
 
 from gan_lightning import __version__
 from gan_lightning.data import Batch, ImageData
-from gan_lightning.data.cache import cache_folder, locked, write_atomically
+from gan_lightning.data.cache import cache_folder, locked
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation.classifier import BATCH_SIZE, Classifier, accuracy, train_classifier
 from gan_lightning.evaluation.protocol import name_own_extractor
+from gan_lightning.files import write_atomically
 from gan_lightning.images import to_float
 from gan_lightning.training.precision import bfloat16_is_faster
 

@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from gan_lightning.files import replacing, write_atomically
+from gan_lightning.training.readers import report
 from gan_lightning.training.run_folder import RunFolder
 
 COLUMNS = 3
@@ -23,8 +26,8 @@ def compare(jobs: Mapping[Path, Sequence[str]], folder: Path) -> list[Path]:
     """
     titles = distinct(jobs)
     table = folder / "comparison.md"
-    table.write_text("\n".join(format_rows(titles)) + "\n")
-    grids = {title: RunFolder(job).grids()[-1] for job, title in titles.items() if RunFolder(job).grids()}
+    write_atomically(table, ("\n".join(format_rows(titles)) + "\n").encode())
+    grids = {title: grid for job, title in titles.items() if (grid := last_grid(RunFolder(job))) is not None}
     if not grids:
         return [table]
     plot_grids(grids, folder / "comparison.png")
@@ -50,7 +53,7 @@ def format_rows(titles: Mapping[Path, str]) -> list[str]:
         status = run.status()
         cells = [
             f"`{title}`",
-            status["state"] + (f": {escape_cell(error)}" if (error := status.get("error")) else ""),
+            status.get("state", "unknown") + (f": {escape_cell(error)}" if (error := status.get("error")) else ""),
             f"{status.get('generator_steps', 0):,}",
             f"{status.get('seconds', 0) / 60:.1f}",
             *last_scores(run),
@@ -71,9 +74,20 @@ def last_scores(run: RunFolder) -> list[str]:
     return [last.get(score, "-") for score in SHOWN_SCORES]
 
 
-def plot_grids(grids: Mapping[str, Path], out: Path) -> None:
-    """Draw all grids into one picture, each under its title."""
+def last_grid(run: RunFolder) -> Any:
+    """The last sample grid that can be read, as an array; None when there is none."""
     import matplotlib.image
+
+    for grid in reversed(run.grids()):
+        try:
+            return matplotlib.image.imread(grid)
+        except Exception as error:  # Pillow has no one error for "not a picture"
+            report(f"{grid} cannot be read ({error}) and is left out")
+    return None
+
+
+def plot_grids(grids: Mapping[str, Any], out: Path) -> None:
+    """Draw all grids into one picture, each under its title."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -84,6 +98,7 @@ def plot_grids(grids: Mapping[str, Path], out: Path) -> None:
     for panel in panels:
         panel.axis("off")
     for panel, (title, grid) in zip(figure.axes, grids.items(), strict=False):
-        panel.imshow(matplotlib.image.imread(grid), cmap="gray", vmin=0, vmax=1)
+        panel.imshow(grid, cmap="gray", vmin=0, vmax=1)
         panel.set_title(title, fontsize=9, wrap=True)
-    FigureCanvasAgg(figure).print_png(str(out))
+    with replacing(out) as file:
+        FigureCanvasAgg(figure).print_png(file)

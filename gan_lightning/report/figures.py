@@ -1,12 +1,13 @@
 """Figures of a run: its metrics and scores over training, and the classes of its samples."""
 
-import csv
 import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from gan_lightning.evaluation.records import ScoreRecord
+from gan_lightning.files import replacing
+from gan_lightning.training.readers import read_metrics
 
 PANELS = {
     "losses": {"loss_d": "D", "loss_g": "G", "penalty": "penalty"},
@@ -19,11 +20,8 @@ PANELS = {
 
 
 def read_columns(metrics: Path) -> dict[str, list[float]]:
-    """The columns of a metrics.csv; empty cells are nan."""
-    if not metrics.is_file():
-        return {}
-    with metrics.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    """The columns of a metrics.csv, of its whole rows; empty cells are nan."""
+    rows = read_metrics(metrics)
     return {name: [float(row[name] or "nan") for row in rows] for name in rows[0]} if rows else {}
 
 
@@ -55,7 +53,8 @@ def plot_metrics(metrics: Path, out: Path) -> None:
                 marker = "." if len(columns[name]) < 10 else ""
                 axes.plot(*present(columns, name), style + marker, label=label, linewidth=1.2)
         label_panel(axes, title)
-    FigureCanvasAgg(figure).print_png(str(out))
+    with replacing(out) as file:
+        FigureCanvasAgg(figure).print_png(file)
 
 
 def label_panel(axes: Any, title: str) -> None:
@@ -94,7 +93,8 @@ def plot_scores(records: Sequence[ScoreRecord], out: Path) -> None:
             axes.plot(steps, baseline, "--", color=line.get_color(), linewidth=1, label=f"{score} of real images")
         label_panel(axes, title)
     figure.axes[0].set_yscale("log")
-    FigureCanvasAgg(figure).print_png(str(out))
+    with replacing(out) as file:
+        FigureCanvasAgg(figure).print_png(file)
 
 
 def same_protocol(records: Sequence[ScoreRecord]) -> list[ScoreRecord]:
@@ -123,4 +123,5 @@ def plot_classes(shares: list[float], target: list[float], names: list[str], out
         axes.set_xticks(places, names, rotation=30 if max(map(len, names)) > 3 else 0)
     axes.set_ylabel("share of each class")
     axes.legend()
-    FigureCanvasAgg(figure).print_png(str(out))
+    with replacing(out) as file:
+        FigureCanvasAgg(figure).print_png(file)

@@ -1,14 +1,11 @@
 """One training run, from its configuration to a finished run folder."""
 
 import logging
-import os
 import re
 import shlex
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +14,6 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import Callback, Trainer, seed_everything
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
-from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from gan_lightning import __version__
 from gan_lightning.build import build, build_data, build_module
@@ -31,14 +27,17 @@ from gan_lightning.callbacks import (
     TrainingMetrics,
 )
 from gan_lightning.callbacks.evaluation import check_monitors, validation_options
+from gan_lightning.config.allowed import foreign_names
 from gan_lightning.config.messages import word_of
 from gan_lightning.config.schema import check
+from gan_lightning.data.fingerprint import check_same_data
 from gan_lightning.errors import UserError
-from gan_lightning.loggers import CSVLogger, GuardedWandbLogger, build_logger
-from gan_lightning.report.figures import plot_metrics, plot_scores
+from gan_lightning.loggers import CSVLogger, build_logger
+from gan_lightning.training.ending import conclude, now, readable, recorded_ending
+from gan_lightning.training.lock import locked_run
 from gan_lightning.training.objective import check_objective, read_objective
 from gan_lightning.training.precision import choose_precision
-from gan_lightning.training.run_folder import RunFolder
+from gan_lightning.training.run_folder import RunFolder, read_checkpoint
 
 log = logging.getLogger(__name__)
 
@@ -87,18 +86,58 @@ def train(
     callbacks = build_callbacks(cfg)
     check_monitors(callbacks)
     check_objective(cfg.objective, callbacks, len(data.class_names))
-    options = validation_options(callbacks) | trainer_options(cfg)
-    start_folder(cfg, folder, resumed=checkpoint is not None)
-    loggers: list[Logger] = []
-    with recorded_ending(folder, callbacks, loggers):
-        loggers += start_loggers(cfg, folder, name, group)
-        trainer = Trainer(**options, callbacks=callbacks, logger=loggers, default_root_dir=folder.path)
-        announce(cfg, folder, trainer)
-        trainer.fit(module, datamodule=data, ckpt_path=checkpoint)
-    rates = [group["lr"] for optimizer in trainer.optimizers for group in optimizer.param_groups]
-    conclude(cfg, folder, loggers, learns=any(rates))
-    state = folder.status()["state"]
-    return Result(state, None if state == "interrupted" else read_objective(cfg.objective, trainer.callback_metrics))
+    options = validation_options(callbacks) | trainer_options(cfg) | {"callbacks": callbacks}
+    with locked_run(folder.path):
+        if checkpoint is not None:
+            check_same_data(data, read_checkpoint(checkpoint).get("data"))
+        elif rank_zero_only.rank == 0:  # type: ignore[attr-defined]
+            refuse_used(folder)
+        start_folder(cfg, folder, resumed=checkpoint is not None)
+        loggers: list[Logger] = []
+        with recorded_ending(folder, callbacks, loggers):
+            loggers += start_loggers(cfg, folder, name, group)
+            trainer = Trainer(**options, logger=loggers, default_root_dir=folder.path)
+            announce(cfg, folder, trainer)
+            trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        rates = [group["lr"] for optimizer in trainer.optimizers for group in optimizer.param_groups]
+        conclude(cfg, folder, loggers, learns=any(rates))
+        return settle_result(cfg, folder, trainer)
+
+
+def refuse_used(folder: RunFolder) -> None:
+    """Refuse to start in a folder that holds a run with a checkpoint, or what is no run at all.
+
+    A run that was killed before its first checkpoint has nothing to lose: the new one writes over it.
+    """
+    if folder.is_used():
+        raise run_exists_error(folder)
+    if folder.status():
+        log.info("%s holds a run without a checkpoint: it starts over", readable(folder.path))
+
+
+def run_exists_error(folder: RunFolder, why: str = "") -> UserError:
+    """The error for a folder that holds a run already, which is never written over.
+
+    Args:
+        folder: The folder.
+        why: What else there is to say.
+    """
+    resume = f"python -m gan_lightning resume {word_of('run', folder.path)}"
+    return UserError(
+        f"{folder.path} already holds a run{why}; go on with it by `{resume}`, or type another hydra.run.dir= "
+        "(hydra.sweep.dir= for a sweep)"
+    )
+
+
+def settle_result(cfg: DictConfig, folder: RunFolder, trainer: Trainer) -> Result:
+    """The result of a run that has ended; its objective is kept in status.json, for a sweep that is repeated."""
+    status = folder.status()
+    if status["state"] == "interrupted":
+        return Result("interrupted", None)
+    objective = read_objective(cfg.objective, trainer.callback_metrics)
+    if objective is not None and trainer.is_global_zero:
+        folder.write_status(status | {"objective": objective})
+    return Result(status["state"], objective)
 
 
 def settle_budget(cfg: DictConfig) -> None:
@@ -159,7 +198,9 @@ def start_folder(cfg: DictConfig, folder: RunFolder, resumed: bool) -> None:
     command = shlex.join(["python", "-m", "gan_lightning", *sys.argv[1:]])
     entry = {"command": command, "started": now(), "gan_lightning": __version__, "torch": torch.__version__}
     sessions = [*(folder.status().get("sessions", []) if resumed else []), entry]
-    folder.write_status((folder.status() if resumed else {}) | {"state": "starting", "sessions": sessions})
+    foreign = foreign_names(OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
+    status = {"state": "starting", "sessions": sessions, "foreign_code": foreign}
+    folder.write_status((folder.status() if resumed else {}) | status)
 
 
 def start_loggers(cfg: DictConfig, folder: RunFolder, name: str, group: str | None) -> Iterator[Logger]:
@@ -172,38 +213,6 @@ def start_loggers(cfg: DictConfig, folder: RunFolder, name: str, group: str | No
             yield logger
 
 
-@contextmanager
-def recorded_ending(folder: RunFolder, callbacks: list[Callback], loggers: list[Logger]) -> Iterator[None]:
-    """However training ends, status.json says so and W&B's run is closed; known errors get plain words."""
-    ending: dict[str, Any] = {"state": "failed"}
-    try:
-        yield
-        stopped = any(isinstance(callback, GracefulStop) and callback.requested for callback in callbacks)
-        ending = {"state": "interrupted" if stopped else "finished"}
-    except (KeyboardInterrupt, SystemExit):
-        ending = {"state": "interrupted"}
-        raise
-    except Exception as error:
-        ending["error"] = str(error)
-        if isinstance(error, OSError):
-            raise UserError(f"{error}; what was saved before is whole, in {folder.path}") from error
-        if isinstance(error, MisconfigurationException) or "Early stopping conditioned on metric" in str(error):
-            raise UserError(str(error)) from error
-        raise
-    finally:
-        record_ending(folder, loggers, ending)
-
-
-@rank_zero_only
-def record_ending(folder: RunFolder, loggers: list[Logger], ending: dict[str, Any]) -> None:
-    """Write how training ended, as far as the disk allows, and close W&B's run."""
-    with suppress(OSError):
-        folder.write_status(folder.status() | ending | {"ended": now()})
-    for logger in loggers:
-        if isinstance(logger, GuardedWandbLogger):
-            logger.finish(exit_code=int(ending["state"] == "failed"))
-
-
 @rank_zero_only
 def announce(cfg: DictConfig, folder: RunFolder, trainer: Trainer) -> None:
     """Say what is about to happen, and where."""
@@ -213,72 +222,6 @@ def announce(cfg: DictConfig, folder: RunFolder, trainer: Trainer) -> None:
     processes = f" x {trainer.world_size}" if trainer.world_size > 1 else ""
     log.info("run folder  %s", readable(folder.path))
     log.info("device      %s%s%s, %s", device, processes, threads, why)
-
-
-@rank_zero_only
-def conclude(cfg: DictConfig, folder: RunFolder, loggers: list[Logger], learns: bool) -> None:
-    """Draw the curves and name everything the run has left; it goes on only if a learning rate is above 0."""
-    plot_metrics(folder.metrics, folder.plot)
-    plot_scores(folder.scores(), folder.scores_plot)
-    status = folder.status()
-    spent = timedelta(seconds=round(status["seconds"]))
-    log.info(
-        "\n%s after %s generator steps, %s images, %s of training",
-        status["state"], f"{status['generator_steps']:,}", f"{status['images_seen']:,}", spent,
-    )  # fmt: skip
-    run = word_of("run", readable(folder.path))
-    grids = folder.grids()
-    files = {
-        f"samples ({len(grids)})": grids[-1] if grids else None,
-        "to compare": folder.samples / "real.png",
-        "time-lapse": folder.timelapse,
-        "curves": folder.plot,
-        "scores": folder.scores_plot,
-        "numbers": folder.metrics,
-        "checkpoint": folder.last,
-        "best": folder.best,
-    }
-    rows = {what: readable(file) for what, file in files.items() if file is not None and file.exists()}
-    rows["more samples"] = f"python -m gan_lightning sample {run} n=100 out=grid.png"
-    rows["every score"] = f"python -m gan_lightning evaluate {run}"
-    if learns:
-        rows["train longer"] = " ".join(["python -m gan_lightning resume", run, *longer(cfg, status)])
-    for logger in loggers:
-        if isinstance(logger, GuardedWandbLogger) and logger.sync_command:
-            rows["W&B upload"] = logger.sync_command
-    for what, where in rows.items():
-        log.info("  %-13s %s", what, where)
-
-
-def longer(cfg: DictConfig, status: dict[str, Any]) -> list[str]:
-    """The words that double the budgets a run has spent; none for a run that was stopped before."""
-    if status["state"] != "finished":
-        return []
-    done = {"max_images": status["images_seen"], "max_generator_steps": status["generator_steps"]}
-    counted = [f"{key}={2 * cfg[key]}" for key in done if cfg[key] and done[key] >= cfg[key]]
-    if counted:
-        return counted
-    limit, epochs = cfg.trainer.max_time, cfg.trainer.max_epochs
-    if limit is not None and (epochs is None or status["seconds"] >= in_seconds(limit)):
-        minutes, seconds = divmod(2 * in_seconds(limit), 60)
-        return [f"trainer.max_time=00:{minutes // 60:02}:{minutes % 60:02}:{seconds:02}"]
-    return [f"trainer.max_epochs={2 * epochs}"] if epochs else []
-
-
-def in_seconds(max_time: str) -> int:
-    """DD:HH:MM:SS as seconds."""
-    days, hours, minutes, seconds = map(int, max_time.split(":"))
-    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
-
-
-def readable(path: Path) -> str:
-    """A path as one would type it here."""
-    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
-
-
-def now() -> str:
-    """The time of day, to the second, with its zone."""
-    return datetime.now().astimezone().isoformat(timespec="seconds")
 
 
 def quieten_lightning() -> None:

@@ -1,7 +1,9 @@
 """The run folder: everything a training run leaves, and how to get a generator back out of it."""
 
 import json
-from contextlib import suppress
+import logging
+import pickle
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,9 +11,16 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from gan_lightning.data.cache import write_atomically
+from gan_lightning.config.stored import read_config
 from gan_lightning.errors import UserError
-from gan_lightning.evaluation.records import ScoreRecord, parse_record
+from gan_lightning.evaluation.records import ScoreRecord
+from gan_lightning.files import write_atomically
+from gan_lightning.training.checkpoint_file import DamagedCheckpointError, verify
+from gan_lightning.training.readers import read_scores, read_status, report
+
+log = logging.getLogger(__name__)
+
+GRID_NAME = re.compile(r"step-\d{1,18}\.png")
 
 
 @dataclass(frozen=True)
@@ -34,6 +43,16 @@ class RunFolder:
     def last(self) -> Path:
         """The newest checkpoint."""
         return self.checkpoints / "last.ckpt"
+
+    @property
+    def previous(self) -> Path:
+        """The checkpoint before the newest, for when that cannot be read."""
+        return self.checkpoints / "previous.ckpt"
+
+    @property
+    def damaged(self) -> Path:
+        """What was `last.ckpt` before it could not be read."""
+        return self.checkpoints / "damaged.ckpt"
 
     @property
     def metrics(self) -> Path:
@@ -76,38 +95,31 @@ class RunFolder:
         return self.path / "status.json"
 
     def grids(self) -> list[Path]:
-        """Sample grids in the order of training."""
-        return sorted(self.samples.glob("step-*.png"))
+        """Sample grids in the order of training; files of other names are left out."""
+        found = (file for file in self.samples.glob("step-*.png") if GRID_NAME.fullmatch(file.name) and file.is_file())
+        return sorted(found, key=lambda file: int(file.stem.removeprefix("step-")))
 
     def is_used(self) -> bool:
-        """Whether a run has left something here."""
-        return self.checkpoints.exists() or self.samples.exists()
+        """Whether a run has left a checkpoint here, or something else has folders of a run's names."""
+        if any(self.checkpoints.glob("*.ckpt")):
+            return True
+        return (self.checkpoints.exists() or self.samples.exists()) and not self.status_file.is_file()
 
     def status(self) -> dict[str, Any]:
-        """The content of status.json; empty before the run has written one."""
-        return json.loads(self.status_file.read_text()) if self.status_file.is_file() else {}
+        """The content of status.json, as far as it can be read; empty before the run has written one."""
+        return read_status(self.status_file)
 
     def write_status(self, status: dict[str, Any]) -> None:
         """Replace status.json."""
         write_atomically(self.status_file, json.dumps(status, indent=2).encode())
 
     def scores(self) -> list[ScoreRecord]:
-        """The scores of every evaluation so far, oldest first; a line that a crash left incomplete is left out.
+        """The scores of every evaluation so far, oldest first; lines that cannot be read are left out.
 
         Raises:
             UserError: when the file was written by another version, whose lines have other fields.
         """
-        found = []
-        for line in self.scores_file.read_text().splitlines() if self.scores_file.is_file() else []:
-            try:
-                with suppress(ValueError):
-                    found.append(parse_record(line))
-            except TypeError as error:
-                raise UserError(
-                    f"{self.scores_file} was written by another version of gan_lightning ({error}); "
-                    "rename it to keep it, and evaluate again"
-                ) from error
-        return found
+        return read_scores(self.scores_file)
 
     def write_scores(self, records: list[ScoreRecord]) -> None:
         """Replace the scores of all evaluations; a value that is not finite raises ValueError."""
@@ -124,12 +136,49 @@ class RunFolder:
         if len(kept) < len(records):
             self.write_scores(kept)
 
-    def config(self) -> DictConfig:
-        """The configuration the run was started with."""
-        config = OmegaConf.load(self.config_file)
-        assert isinstance(config, DictConfig)
-        OmegaConf.set_struct(config, True)
-        return config
+    def newest_checkpoint(self) -> Path | None:
+        """The last checkpoint, or the one before it where the last cannot be read; None when there is neither.
+
+        Raises:
+            DamagedCheckpointError: when no checkpoint can be read.
+        """
+        errors = []
+        for file in filter(Path.is_file, (self.last, self.previous)):
+            try:
+                verify(file)
+            except DamagedCheckpointError as error:
+                errors.append(error)
+                continue
+            if file == self.previous:
+                reason = errors[0].reason if errors else "it is missing"
+                report(f"{self.last} is lost ({reason}); the checkpoint before it is used: {file}")
+            return file
+        if errors:
+            others = sorted(set(self.checkpoints.glob("*.ckpt")) - {self.last, self.previous, self.damaged})
+            hint = "".join(f"; type resume run={other}" for other in others[-1:])
+            raise DamagedCheckpointError(self.last, f"{errors[0].reason}{hint}")
+        return None
+
+    def set_aside_damaged(self) -> None:
+        """Rename a last checkpoint that cannot be read, so that the next one does not replace the one before it."""
+        if not self.last.is_file():
+            return
+        try:
+            verify(self.last)
+        except DamagedCheckpointError:
+            self.last.replace(self.damaged)
+            log.warning("%s is kept as %s", self.last, self.damaged.name)
+
+    def config(self, trust: bool = False) -> DictConfig:
+        """The configuration the run was started with, which may come from a stranger.
+
+        Args:
+            trust: Whether it may name any code, which is then imported and run, and not only parts of this project.
+
+        Raises:
+            UserError: It is damaged, or names code that is not trusted.
+        """
+        return read_config(self.config_file, trust)
 
     def write_config(self, cfg: DictConfig) -> None:
         """Keep the configuration, resolved, so that it says the same whatever the defaults become."""
@@ -149,9 +198,12 @@ def open_run(run: str) -> tuple[RunFolder, Path]:
             f"run={run} is no run folder (it holds no .hydra/config.yaml); "
             "type run=FOLDER with a folder that a training run named at its end"
         )
-    checkpoint = path if path.is_file() else folder.last
-    if not checkpoint.is_file():
-        raise UserError(f"run={run} holds no checkpoint: the run ended before its first epoch or budget was over")
+    checkpoint = path if path.is_file() else folder.newest_checkpoint()
+    if checkpoint is None:
+        raise UserError(
+            f"run={run} holds no checkpoint: the run ended before the first one was written; "
+            "the command it was started with starts it over"
+        )
     return folder, checkpoint
 
 
@@ -161,11 +213,17 @@ def read_checkpoint(checkpoint: Path) -> dict[str, Any]:
     Raises:
         UserError: when the file is damaged, no checkpoint, or of a version whose networks were others.
     """
+    verify(checkpoint)
     try:
-        content: dict[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        content: Any = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:  # torch's words, which advise to load the file all the same, are left out
+        raise DamagedCheckpointError(
+            checkpoint, "it holds more than tensors and plain values, which could run code and is never loaded"
+        ) from None
     except Exception as error:  # torch has no one error for "not a checkpoint"
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{checkpoint} cannot be read as a checkpoint ({reason}); use an earlier one") from error
+        raise DamagedCheckpointError(checkpoint, next(iter(str(error).splitlines()), type(error).__name__)) from error
+    if not isinstance(content, dict) or "state_dict" not in content:
+        raise DamagedCheckpointError(checkpoint, "it holds no weights")
     if "num_classes" not in content:
         raise UserError(
             f"{checkpoint} was written by gan_lightning 0.1, whose networks were others; train again, or install 0.1"
