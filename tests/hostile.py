@@ -181,6 +181,10 @@ def combinations(seed: int) -> Iterator[tuple[str, str, Any]]:
     yield from zip(endless(TARGETS), endless(PLACES), endless(TRICKS), strict=True)
 
 
+FILES = ("open", "os.remove", "os.rename", "os.mkdir", "os.rmdir")
+"""Audit events whose first argument is a path."""
+
+
 class Watch:
     """Records what Python's audit events tell of: processes, files written or deleted, connections."""
 
@@ -195,18 +199,21 @@ class Watch:
     def __init__(self) -> None:
         self.on = False
         self.seen: list[str] = []
+        self.inside = ""
 
     def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Python's audit hook."""
         if not self.on:
             return
+        if self.inside and event.startswith(FILES) and str(arguments[0]).startswith(self.inside):
+            return
         if event.startswith(self.ALARMING) or (event == "open" and writes(*arguments)):
             self.seen.append(f"{event} {arguments!r:.200}")
 
     @contextmanager
-    def watching(self) -> Iterator[list[str]]:
-        """What is seen inside the block."""
-        self.seen, self.on = [], True
+    def watching(self, inside: Path | None = None) -> Iterator[list[str]]:
+        """What is seen in the block, but for files that are written in a run folder, such as its lock."""
+        self.seen, self.on, self.inside = [], True, f"{inside}/" if inside else ""
         try:
             yield self.seen
         finally:

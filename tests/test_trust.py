@@ -67,7 +67,7 @@ def refuse_hostile(stranger: RunFolder, base: dict, ran: Path, count: int, seed:
     for index, (name, config) in enumerate(hostile_configs(base, count, ran, seed)):
         stranger.config_file.write_text(yaml.safe_dump(config))
         entrance, enter = ways[index % len(ways)]
-        with WATCH.watching() as seen:
+        with WATCH.watching(stranger.path) as seen:
             try:
                 enter()
                 message = "it was read"
@@ -367,7 +367,7 @@ class Bomb:
 def test_a_checkpoint_that_would_run_code_is_refused(stranger, tmp_path, wrap):
     wrap({"state_dict": Bomb(f"touch {tmp_path / 'ran'}")} if wrap is torch.save else Bomb("true"), stranger.last)
     for enter in entrances(stranger, tmp_path / "drawn.png").values():
-        with WATCH.watching() as seen, pytest.raises(UserError, match=r"last\.ckpt"):
+        with WATCH.watching(stranger.path) as seen, pytest.raises(UserError, match=r"last\.ckpt"):
             enter()
         assert not seen and not (tmp_path / "ran").exists()
 
