@@ -205,7 +205,7 @@ class Watch:
         """Python's audit hook."""
         if not self.on:
             return
-        if self.inside and event.startswith(FILES) and str(arguments[0]).startswith(self.inside):
+        if self.inside and event.startswith(FILES) and f"{arguments[0]}/".startswith(self.inside):
             return
         if event.startswith(self.ALARMING) or (event == "open" and writes(*arguments)):
             self.seen.append(f"{event} {arguments!r:.200}")
@@ -221,7 +221,12 @@ class Watch:
 
 
 def writes(path: Any, mode: Any, flags: Any) -> bool:
-    """Whether a file is opened for writing; compiled modules, which Python keeps for itself, do not count."""
+    """Whether a file is opened for writing; compiled modules, which Python keeps for itself, do not count.
+
+    Nor does a file's number, under which one that was opened before gets a mode.
+    """
+    if isinstance(path, int):
+        return False
     wanted = (isinstance(mode, str) and set(mode) & set("wax+")) or (isinstance(flags, int) and flags & 3)
     return bool(wanted) and "__pycache__" not in str(path)
 
