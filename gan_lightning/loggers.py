@@ -106,7 +106,7 @@ def server() -> str:
 def unreachable(url: str) -> str | None:
     """Why a server does not answer, None when it does; asked once, and so once for all jobs of a sweep.
 
-    W&B itself would try for minutes. Any answer counts but that of a broken server; the wait covers the search for the name.
+    W&B itself would try for minutes. Any answer counts but that of a broken server; the wait includes the name's.
     """
     reasons = [f"no answer in {SECONDS_TO_ANSWER:.0f} s"]
 

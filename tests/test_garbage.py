@@ -24,7 +24,7 @@ GARBAGE = {
     "null": b"null",
     "deep": b"[" * 100_000,
     "binary": bytes(range(256)),
-    "of other types": b'{"state": 3, "seconds": "long", "images_seen": NaN, "sessions": {}, "score": [], "value": true}',
+    "of other types": b'{"state": 3, "seconds": "long", "images_seen": NaN, "sessions": {}, "score": 1, "value": 1}',
 }
 
 
@@ -36,11 +36,9 @@ def folder(tmp_path, finished) -> RunFolder:
 
 @pytest.mark.parametrize("garbage", GARBAGE)
 def test_garbage_is_reported_and_left_out(tmp_path, garbage, caplog):
-    for read, name, nothing in ((read_status, "status.json", {}), (read_metrics, "metrics.csv", [])):
+    for read, name in ((read_status, "status.json"), (read_metrics, "metrics.csv")):
         (tmp_path / name).write_bytes(GARBAGE[garbage])
-        assert {**dict.fromkeys(["score", "value"]), **dict(read(tmp_path / name))}.keys() == {"score", "value"} or (
-            read(tmp_path / name) == nothing
-        )
+        assert set(dict(read(tmp_path / name))) <= {"score", "value"}  # which status.json knows nothing about
     (tmp_path / "scores.jsonl").write_bytes(RECORD.to_json().encode() + b"\n" + GARBAGE[garbage])
     if garbage == "of other types":
         with pytest.raises(UserError, match="written by another version"):
