@@ -31,6 +31,10 @@ test: lint  ## Run every check and test (about eight minutes)
 test-fast: setup  ## Run the quick tests (about two minutes)
 	$(BIN)/python -m pytest -m "not slow"
 
+.PHONY: faults
+faults: setup  ## Kill runs a hundred times, fill disks, start twice (about half an hour)
+	GAN_LIGHTNING_FAULTS=1 $(BIN)/python -m pytest -s tests/faults
+
 .PHONY: bench
 bench: setup  ## Measure the speed of everything (about half an hour on an idle machine)
 	$(BIN)/python -m benchmarks.bench

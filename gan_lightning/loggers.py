@@ -1,13 +1,16 @@
 """Where the numbers and pictures of a run go besides the terminal: metrics.csv always, others on request."""
 
 import contextlib
-import csv
 import functools
 import inspect
-import io
 import logging
 import netrc
 import os
+import re
+import shlex
+import threading
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,79 +24,19 @@ from torch import Tensor
 
 from gan_lightning.build import build
 from gan_lightning.errors import UserError
-from gan_lightning.files import append, write_atomically
+from gan_lightning.files import write_atomically
 from gan_lightning.images import to_pil
-from gan_lightning.training.readers import read_metrics
+from gan_lightning.training.readers import report
 
 log = logging.getLogger(__name__)
 
+SECONDS_TO_ANSWER = 4.0
+"""How long W&B's server may take to answer at all."""
+
+SECONDS_TO_OPEN = 10.0
+"""How long a server that answers may take to open a run."""
+
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-class CSVLogger(Logger):
-    """Rows of metrics.csv, each written at once; a resumed run goes on in the same file.
-
-    Every row is that of a generator step and says `images_seen`. What Lightning's own callbacks log (learning rates, by
-    batches) waits for the next such row.
-
-    Args:
-        file: The metrics.csv to write.
-    """
-
-    def __init__(self, file: Path) -> None:
-        super().__init__()
-        self.file = file
-        self.columns: list[str] = []
-        self.waiting: dict[str, float] = {}
-
-    @property
-    def name(self) -> str:
-        """Empty: a `ModelCheckpoint` without a folder of its own then writes to checkpoints/ in the run folder."""
-        return ""
-
-    @property
-    def version(self) -> str:
-        """Empty, as the name."""
-        return ""
-
-    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
-        """They are in .hydra/config.yaml."""
-
-    @rank_zero_only
-    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-        """Append one row; a new column rewrites the file."""
-        if "images_seen" not in metrics:
-            self.waiting.update(metrics)
-            return
-        row = {**self.waiting, "generator_steps": step, **metrics}
-        self.waiting = {}
-        if not set(row) <= set(self.columns):
-            self.rewrite(self.read(), columns=[*self.columns, *(name for name in row if name not in self.columns)])
-        text = io.StringIO(newline="")
-        csv.DictWriter(text, self.columns).writerow(row)
-        append(self.file, text.getvalue())
-
-    @rank_zero_only
-    def forget_after(self, images_seen: int) -> None:
-        """Drop rows of steps after a checkpoint: a crash undid them, and they are now being done again."""
-        rows = [row for row in self.read() if int(row["images_seen"]) <= images_seen]
-        if rows:
-            self.rewrite(rows, columns=list(rows[0]))
-        else:
-            self.file.unlink(missing_ok=True)
-
-    def rewrite(self, rows: list[dict[str, str]], columns: list[str]) -> None:
-        """Replace the file, all of it or nothing."""
-        self.columns = columns
-        text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, columns)
-        writer.writeheader()
-        writer.writerows(rows)
-        write_atomically(self.file, text.getvalue().encode())
-
-    def read(self) -> list[dict[str, str]]:
-        """All whole rows written so far; a row that a crash tore is left out."""
-        return read_metrics(self.file)
 
 
 def never_fatal(method: F) -> F:
@@ -149,10 +92,51 @@ def logged_in() -> bool:
     """Whether W&B has credentials, found without importing wandb (which takes a while)."""
     if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
         return True
-    host = urlsplit(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).netloc
+    host = urlsplit(server()).netloc
     with contextlib.suppress(OSError, netrc.NetrcParseError):
         return netrc.netrc(os.environ.get("NETRC")).authenticators(host) is not None
     return False
+
+
+def server() -> str:
+    """Address of the W&B server."""
+    return os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")
+
+
+@functools.cache
+def unreachable(url: str) -> str | None:
+    """Why a server does not answer, None when it does; asked once, and so once for all jobs of a sweep.
+
+    W&B itself would try for minutes. Any answer counts but that of a broken server; the wait includes the name's.
+    """
+    reasons = [f"no answer in {SECONDS_TO_ANSWER:.0f} s"]
+
+    def ask() -> None:
+        try:
+            urllib.request.urlopen(url, timeout=SECONDS_TO_ANSWER).close()
+            reasons.clear()
+        except urllib.error.HTTPError as error:
+            reasons[:] = [str(error)] if error.code >= 500 else []
+        except Exception as error:
+            reasons[:] = [str(error)]
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(SECONDS_TO_ANSWER)
+    return reasons[0] if reasons else None
+
+
+def choose_wandb_mode() -> str:
+    """W&B's mode: WANDB_MODE, else online for who is logged in and has a network, else offline."""
+    mode = os.environ.get("WANDB_MODE") or ("online" if logged_in() else "offline")
+    if mode == "online" and (reason := unreachable(server())) is not None:
+        log.warning(
+            "Weights & Biases does not answer at %s (%s): the run is recorded offline; its end says how to upload it",
+            server(),
+            reason,
+        )
+        return "offline"
+    return mode
 
 
 def start_wandb(
@@ -173,18 +157,20 @@ def start_wandb(
     Returns:
         The logger, or None when W&B is not used or could not start.
     """
-    mode = os.environ.get("WANDB_MODE") or ("online" if logged_in() else "offline")
-    if not required and (mode == "disabled" or not logged_in()):
+    if not required and (os.environ.get("WANDB_MODE") == "disabled" or not logged_in()):
         log.info("Weights & Biases is off: `wandb login` once turns it on, logger=wandb records offline")
         return None
+    mode = choose_wandb_mode()
     try:
         run = open_wandb_run(folder, mode, project=project, entity=entity, name=name, group=group, config=config)
         logger = GuardedWandbLogger(experiment=run)
     except Exception as error:
         log.warning("Weights & Biases could not start (training goes on without it): %s", error)
         return None
-    if mode == "offline":
-        logger.sync_command = f"wandb sync {Path(run.dir).parent}"
+    offline = sorted((folder / "wandb").glob("offline-run-*"))
+    if mode == "offline" or offline:
+        sessions = offline or [Path(run.dir).parent]
+        logger.sync_command = shlex.join(["wandb", "sync", *map(str, sessions)])
     return logger
 
 
@@ -202,7 +188,8 @@ def open_wandb_run(folder: Path, mode: str, **options: Any) -> Any:
     run = wandb.init(
         dir=folder,
         mode=mode,  # type: ignore[arg-type]
-        id=id_file.read_text() if id_file.is_file() else None,
+        id=read_wandb_id(id_file),
+        settings=wandb.Settings(init_timeout=SECONDS_TO_OPEN),
         resume="allow" if mode == "online" else None,
         reinit="finish_previous",
         **options,
@@ -211,6 +198,15 @@ def open_wandb_run(folder: Path, mode: str, **options: Any) -> Any:
     run.define_metric("trainer/global_step")  # Lightning's name of the step its loggers are given
     run.define_metric("*", step_metric="trainer/global_step")
     return run
+
+
+def read_wandb_id(file: Path) -> str | None:
+    """The id of a run that goes on; None when there is none that can be read."""
+    text = file.read_bytes().decode(errors="replace").strip() if file.is_file() else None
+    if text is None or re.fullmatch(r"[\w-]{1,64}", text, re.ASCII):
+        return text
+    report(f"{file} holds no id of a W&B run and is left out: a new one begins")
+    return None
 
 
 def build_logger(node: DictConfig, folder: Path, config: dict[str, Any], name: str, group: str | None) -> Logger | None:

@@ -67,7 +67,11 @@ def test_a_sweep_gives_each_job_its_folder_and_hides_no_failure(tmp_path):
     once = ("-m", "loss=minimax", *QUICK, f"hydra.sweep.dir={tmp_path / 'once'}", "hydra.sweep.subdir=job")
     assert command(*once).returncode == 0
     again = command(*once)
-    assert again.returncode == 2 and "already holds a run" in again.stderr and "hydra.sweep.dir=" in again.stderr
+    assert again.returncode == 0 and "job is finished: skipped" in again.stdout
+    other = command(*once, "seed=5")
+    assert other.returncode == 2 and "of another configuration (data.seed, seed)" in other.stderr
+    assert "hydra.sweep.dir=" in other.stderr
+    assert RunFolder(tmp_path / "once" / "job").status()["state"] == "finished"
     typo = command("-m", "loss=minimax,wassersein", *QUICK, f"hydra.sweep.dir={tmp_path / 'typo'}")
     assert typo.returncode == 2 and "Did you mean wasserstein?" in typo.stderr
     assert not list((tmp_path / "typo").glob("*/status.json"))  # no job ran

@@ -9,6 +9,7 @@ import pytest
 from pytorch_lightning import Callback, Trainer
 
 from gan_lightning.__main__ import run_command
+from gan_lightning.callbacks import GracefulStop
 from gan_lightning.errors import UserError
 from gan_lightning.models import GAN
 from gan_lightning.training.run_folder import RunFolder, read_checkpoint
@@ -92,3 +93,12 @@ def test_weights_that_are_not_finite_never_replace_a_checkpoint(tmp_path, monkey
     with pytest.raises(UserError, match="training diverged: at generator step 4 weights are no longer finite"):
         run(tmp_path / "run", *SHORT, *epochs)
     assert read_checkpoint(RunFolder(tmp_path / "run").last)["counters"]["generator_steps"] == 2
+
+
+def test_a_hangup_that_nohup_has_switched_off_stays_off():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    stop = GracefulStop()
+    stop.on_train_start(None, None)
+    assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN != signal.getsignal(signal.SIGTERM)
+    stop.teardown(None, None, "fit")
+    assert signal.signal(signal.SIGHUP, before) == signal.SIG_IGN

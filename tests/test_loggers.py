@@ -3,7 +3,9 @@ import sys
 
 import pytest
 
-from gan_lightning.loggers import CSVLogger, GuardedWandbLogger, logged_in, start_wandb
+from gan_lightning.__main__ import run_command
+from gan_lightning.csv_logger import CSVLogger
+from gan_lightning.loggers import GuardedWandbLogger, choose_wandb_mode, logged_in, read_wandb_id, start_wandb
 from tests.helpers import run
 
 START = {"config": {"seed": 0}, "name": "test", "group": None, "project": "gan_lightning", "entity": None}
@@ -32,6 +34,32 @@ def test_credentials_are_found_without_importing_wandb(tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_API_KEY", "secret")
     assert logged_in()
     assert "wandb" not in sys.modules
+
+
+def test_a_wandb_that_does_not_answer_costs_seconds_once_and_is_recorded_offline(tmp_path, monkeypatch, caplog):
+    """Nothing listens at the port; the second job of a sweep does not ask again."""
+    import urllib.request
+
+    asked = []
+    original = urllib.request.urlopen
+    monkeypatch.setattr(
+        urllib.request, "urlopen", lambda *words, **options: (asked.append(1), original(*words, **options))
+    )
+    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.delenv("WANDB_MODE")
+    assert choose_wandb_mode() == choose_wandb_mode() == "offline"
+    assert "does not answer at http://127.0.0.1:9" in caplog.text and len(asked) == 1
+
+
+def test_a_torn_id_of_a_wandb_run_is_left_out(tmp_path):
+    file = tmp_path / "wandb_id.txt"
+    assert read_wandb_id(file) is None
+    file.write_text("abc123\n")
+    assert read_wandb_id(file) == "abc123"
+    for garbage in (b"", b"\xff\x00", b"a/b"):
+        file.write_bytes(garbage)
+        assert read_wandb_id(file) is None
 
 
 def test_auto_says_how_to_turn_wandb_on(tmp_path, caplog):
@@ -65,7 +93,7 @@ def test_a_wandb_that_breaks_is_reported_once_and_never_stops_training(tmp_path,
 
 
 @pytest.mark.slow
-def test_wandb_offline_keeps_its_run_in_the_folder(tmp_path, monkeypatch):
+def test_wandb_offline_keeps_its_run_in_the_folder(tmp_path, monkeypatch, caplog):
     monkeypatch.setenv("WANDB_MODE", "offline")
     folder = run(
         tmp_path / "run",
@@ -75,6 +103,10 @@ def test_wandb_offline_keeps_its_run_in_the_folder(tmp_path, monkeypatch):
         "logger=wandb",
     )
     assert len(list((folder.path / "wandb").glob("offline-run-*/run-*.wandb"))) == 1
+    caplog.set_level(logging.INFO)
+    run_command("resume", f"run={folder.path}", "max_generator_steps=6")
+    sessions = sorted((folder.path / "wandb").glob("offline-run-*"))
+    assert len(sessions) == 2 and f"wandb sync {sessions[0]} {sessions[1]}" in caplog.text
     assert folder.status()["state"] == "finished"
     import wandb
 

@@ -8,9 +8,9 @@ from pydantic import PositiveInt
 from pytorch_lightning import Callback, Trainer
 from torch import Tensor
 
+from gan_lightning.csv_logger import CSVLogger
 from gan_lightning.errors import DivergenceError
 from gan_lightning.floats import at_least_float32
-from gan_lightning.loggers import CSVLogger
 from gan_lightning.models import GAN
 
 

@@ -1,6 +1,7 @@
 """The command evaluate: every score of a trained generator, or of images of any origin."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
@@ -19,7 +20,9 @@ from gan_lightning.config.messages import explained
 from gan_lightning.config.schema import check
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation.protocol import Split
-from gan_lightning.files import refuse_links
+
+if TYPE_CHECKING:
+    from gan_lightning.training.run_folder import RunFolder
 
 
 class Options(RunOptions):
@@ -70,15 +73,25 @@ def refuse(given: dict[str, Override], keys: tuple[str, ...], why: str) -> None:
 
 def evaluate_run(run: str, options: Options, of_data: list[str]) -> None:
     """Score a trained generator by the data it was trained on; figures go to its run folder."""
-    from gan_lightning.build import build_data, load_module
-    from gan_lightning.evaluation.score_sources import generator_sources, score_sources
-    from gan_lightning.evaluation.scorer import Scorer
+    from gan_lightning.training.lock import locked_run
     from gan_lightning.training.run_folder import open_run
 
     folder, _ = open_run(run)
-    refuse_links(folder.path)
+    with locked_run(folder.path):
+        score_run(run, folder, options, of_data)
+
+
+def score_run(run: str, folder: "RunFolder", options: Options, of_data: list[str]) -> None:
+    """Score the generator of a run folder that no other process writes to."""
+    from gan_lightning.build import build_data, load_module
+    from gan_lightning.data.fingerprint import check_same_data
+    from gan_lightning.evaluation.score_sources import generator_sources, score_sources
+    from gan_lightning.evaluation.scorer import Scorer
+    from gan_lightning.training.run_folder import read_checkpoint
+
     module, checkpoint = load_module(run, options.trust)
     data = build_data(move_data(folder.config(options.trust), of_data))
+    check_same_data(data, read_checkpoint(checkpoint).get("data"))
     facts = {
         "run": str(folder.path), "checkpoint": checkpoint.name, "generator_steps": module.generator_steps,
         "images_seen": module.images_seen, "seed": options.seed,
@@ -112,6 +125,7 @@ def evaluate_images(images: str, options: Options, of_data: list[str]) -> None:
     from gan_lightning.evaluation.samples import read_samples
     from gan_lightning.evaluation.score_sources import image_source, score_sources
     from gan_lightning.evaluation.scorer import Scorer
+    from gan_lightning.training.lock import locked_run
     from gan_lightning.training.run_folder import RunFolder
 
     data = build_data(cfg)
@@ -120,4 +134,5 @@ def evaluate_images(images: str, options: Options, of_data: list[str]) -> None:
         data, options.split, options.n, available=len(samples), tstr=options.tstr, inception=options.inception
     )
     out = path.with_name(f"{path.stem}-scores") if options.out is None else Path(options.out)
-    score_sources([image_source(samples, labels)], scorer, {"images": str(path)}, RunFolder(out))
+    with locked_run(out):
+        score_sources([image_source(samples, labels)], scorer, {"images": str(path)}, RunFolder(out))

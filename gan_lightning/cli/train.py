@@ -110,6 +110,7 @@ def run_job(cfg: DictConfig, errors: list[Exception]) -> float | None:
 def record_failure(error: Exception, folder: "RunFolder", sweeping: bool, errors: list[Exception]) -> None:
     """Report a job's error: in a sweep now and in the summary, otherwise as the command's own."""
     from gan_lightning.training.lock import LockedError
+    from gan_lightning.training.run import RunExistsError
 
     if not sweeping:
         errors.append(error)
@@ -117,8 +118,8 @@ def record_failure(error: Exception, folder: "RunFolder", sweeping: bool, errors
             folder.path.rmdir()
         return
     log.error("%s: %s", folder.path.name, error, exc_info=None if isinstance(error, UserError) else error)
-    if isinstance(error, LockedError):
-        errors.append(error)  # status.json is the other process's
+    if isinstance(error, LockedError | RunExistsError):
+        errors.append(error)  # status.json is the other run's
         return
     folder.path.mkdir(parents=True, exist_ok=True)
     folder.write_status(folder.status() | {"state": "failed", "error": str(error)})

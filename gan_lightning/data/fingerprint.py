@@ -10,16 +10,15 @@ from gan_lightning.errors import UserError
 
 
 def fingerprint(data: ImageData) -> dict[str, Any]:
-    """Name, shape, classes and splits of a data set that is set up, as plain values.
+    """Shape, classes and splits of a data set that is set up, as plain values; not its name, as folders may move.
 
     Returns:
-        `name`, `image_shape`, `class_names` and, for each of the `splits`, its number of images and the SHA-256 of
+        `image_shape`, `class_names` and, for each of the `splits`, its number of images and the SHA-256 of
         these and their labels, in their order.
     """
     assert data.splits is not None, "call setup() first"
     splits = data.splits._asdict()
     return {
-        "name": data.short_name,
         "image_shape": list(data.image_shape),
         "class_names": list(data.class_names),
         "splits": {name: {"images": len(it.images), "sha256": digest(it)} for name, it in splits.items()},
@@ -38,7 +37,7 @@ def digest(split: Batch) -> str:
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """What has changed between two fingerprints, in words; nothing when all is equal."""
     found = []
-    for key, what in {"name": "its name", "image_shape": "the images' shape", "class_names": "the classes"}.items():
+    for key, what in {"image_shape": "the images' shape", "class_names": "the classes"}.items():
         if before[key] != now[key]:
             found.append(f"{what}: {before[key]} then, {now[key]} now")
     for split, then in before["splits"].items():

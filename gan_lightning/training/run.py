@@ -30,9 +30,10 @@ from gan_lightning.callbacks.evaluation import check_monitors, validation_option
 from gan_lightning.config.allowed import foreign_names
 from gan_lightning.config.messages import word_of
 from gan_lightning.config.schema import check
+from gan_lightning.csv_logger import CSVLogger
 from gan_lightning.data.fingerprint import check_same_data
 from gan_lightning.errors import UserError
-from gan_lightning.loggers import CSVLogger, build_logger
+from gan_lightning.loggers import build_logger
 from gan_lightning.training.ending import conclude, now, readable, recorded_ending
 from gan_lightning.training.lock import locked_run
 from gan_lightning.training.objective import check_objective, read_objective
@@ -47,6 +48,10 @@ DDP = (
     "ddp_fork",
     "ddp_notebook",
 )  # must find unused parameters: each loss touches only one network's
+
+
+class RunExistsError(UserError):
+    """A run would be started where there is one already."""
 
 
 class Result(NamedTuple):
@@ -115,7 +120,7 @@ def refuse_used(folder: RunFolder) -> None:
         log.info("%s holds a run without a checkpoint: it starts over", readable(folder.path))
 
 
-def run_exists_error(folder: RunFolder, why: str = "") -> UserError:
+def run_exists_error(folder: RunFolder, why: str = "") -> RunExistsError:
     """The error for a folder that holds a run already, which is never written over.
 
     Args:
@@ -123,7 +128,7 @@ def run_exists_error(folder: RunFolder, why: str = "") -> UserError:
         why: What else there is to say.
     """
     resume = f"python -m gan_lightning resume {word_of('run', folder.path)}"
-    return UserError(
+    return RunExistsError(
         f"{folder.path} already holds a run{why}; go on with it by `{resume}`, or type another hydra.run.dir= "
         "(hydra.sweep.dir= for a sweep)"
     )
