@@ -54,9 +54,9 @@ VALUES = [
 
 @pytest.mark.parametrize("typed", VALUES)
 def test_a_value_means_the_same_in_training_and_in_every_other_command(typed):
-    (override,) = parse([f"data.dir={typed}"])
-    cfg = compose("data=mnist", f"data.dir={typed}")
-    assert override.value() == OmegaConf.to_container(cfg)["data"]["dir"]
+    (override,) = parse([f"optimizer.scheduler={typed}"])
+    cfg = compose("data=mnist", f"optimizer.scheduler={typed}")
+    assert override.value() == OmegaConf.to_container(cfg)["optimizer"]["scheduler"]
 
 
 def test_options_have_their_types_and_defaults():

@@ -6,6 +6,8 @@ from pydantic import Field
 
 from gan_lightning.cli.options import CommandOptions, compose_data, read_options, split_data_overrides
 
+from gan_lightning.config.values import PathName
+
 
 class Options(CommandOptions):
     """Describe the reference classifier of a data set, whose features and classes the scores use; train it if needed.
@@ -17,7 +19,7 @@ class Options(CommandOptions):
     """
 
     data: str = Field(description="Name of the data set; its own options follow as data.KEY=VALUE.")
-    out: str | None = Field(None, description="Folder to keep a classifier in that is trained in any case.")
+    out: PathName | None = Field(None, description="Folder to keep a classifier in that is trained in any case.")
 
 
 def main(words: list[str]) -> None:

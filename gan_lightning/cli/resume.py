@@ -12,6 +12,7 @@ from pydantic import Field
 from gan_lightning.cli.options import CommandOptions, keyed, parse, read_options
 from gan_lightning.config.compose import compose
 from gan_lightning.config.messages import did_you_mean, explained, word_of
+from gan_lightning.config.values import PathName
 from gan_lightning.errors import UserError
 
 CHANGEABLE = ("trainer.", "max_images", "max_generator_steps", "precision", "callbacks.", "data.dir")
@@ -30,7 +31,7 @@ class Options(CommandOptions):
     max_generator_steps=, precision=, trainer.KEY=, callbacks.NAME.KEY=, data.dir=, accelerator= and logger=.
     """
 
-    run: str = Field(description="Run folder; its last checkpoint is where training goes on.")
+    run: PathName = Field(description="Run folder; its last checkpoint is where training goes on.")
 
 
 def main(words: list[str]) -> None:

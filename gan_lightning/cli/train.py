@@ -45,10 +45,11 @@ def main(words: list[str]) -> None:
     """
     import hydra
 
+    from gan_lightning.cli.options import take_path_literally
     from gan_lightning.config.compose import CONF_DIR
     from gan_lightning.config.messages import explained
 
-    words = sorted(words, key=lambda word: word not in ("-m", "--multirun"))  # Hydra takes no flag between overrides
+    words = sorted(map(take_path_literally, words), key=lambda word: word not in ("-m", "--multirun"))  # Hydra takes no flag between overrides
     sys.argv[1:] = words  # what Hydra, and the helper processes of a several-process run, read
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands its errors on instead of printing them
     errors: list[Exception] = []
@@ -76,6 +77,7 @@ def run_job(cfg: DictConfig, errors: list[Exception]) -> float | None:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
+    from gan_lightning.config.schema import check
     from gan_lightning.training.run import train
     from gan_lightning.training.run_folder import RunFolder
 
@@ -89,6 +91,7 @@ def run_job(cfg: DictConfig, errors: list[Exception]) -> float | None:
         return FAILED
     try:
         if sweeping:
+            check(cfg)
             check_single_process(cfg)
         result = train(cfg, folder, name, group=Path(hydra_cfg.sweep.dir).name if sweeping else None)
     except Exception as error:

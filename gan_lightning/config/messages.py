@@ -96,7 +96,12 @@ def word_of(key: str, value: object) -> str:
     text = str(value)
     if re.fullmatch(r"[\w./:+%@-]+", text, re.ASCII):
         return f"{key}={text}"
-    return shlex.quote(f"{key}={QuotedString(text, Quote.double).with_quotes()}")
+    return shlex.quote(word_with_quotes(key, text))
+
+
+def word_with_quotes(key: str, value: object) -> str:
+    """`key="value"` as Hydra's grammar reads it, whatever characters the value has."""
+    return f"{key}={QuotedString(str(value), Quote.double).with_quotes()}"
 
 
 def did_you_mean(word: str, allowed: Iterable[str], prefix: str = "", elsewhere: Sequence[str] = ()) -> str:

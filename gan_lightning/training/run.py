@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 import shlex
 import sys
 import warnings
@@ -16,6 +15,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import Callback, Trainer, seed_everything
 from pytorch_lightning.loggers import Logger
+from pytorch_lightning.profilers import AdvancedProfiler, PyTorchProfiler, SimpleProfiler
 from pytorch_lightning.utilities import rank_zero_only
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
@@ -33,6 +33,7 @@ from gan_lightning.callbacks import (
 from gan_lightning.callbacks.evaluation import check_monitors, validation_options
 from gan_lightning.config.messages import word_of
 from gan_lightning.config.schema import check
+from gan_lightning.config.trainer import DDP, FIND_UNUSED
 from gan_lightning.errors import UserError
 from gan_lightning.loggers import CSVLogger, GuardedWandbLogger, build_logger
 from gan_lightning.report.figures import plot_metrics, plot_scores
@@ -42,13 +43,7 @@ from gan_lightning.training.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
 
-DDP = (
-    "ddp",
-    "ddp_spawn",
-    "ddp_fork",
-    "ddp_notebook",
-)  # must find unused parameters: each loss touches only one network's
-
+PROFILERS = {"simple": SimpleProfiler, "advanced": AdvancedProfiler, "pytorch": PyTorchProfiler}
 
 class Result(NamedTuple):
     """What a training run ends with.
@@ -87,7 +82,7 @@ def train(
     callbacks = build_callbacks(cfg)
     check_monitors(callbacks)
     check_objective(cfg.objective, callbacks, len(data.class_names))
-    options = validation_options(callbacks) | trainer_options(cfg)
+    options = validation_options(callbacks) | trainer_options(cfg) | profiler_options(cfg, folder)
     start_folder(cfg, folder, resumed=checkpoint is not None)
     loggers: list[Logger] = []
     with recorded_ending(folder, callbacks, loggers):
@@ -127,17 +122,12 @@ def trainer_options(cfg: DictConfig) -> dict[str, Any]:
             f"accelerator=gpu, but torch {torch.__version__} sees no GPU; type accelerator=cpu, "
             "or install a build of torch for your GPU and its driver"
         )
-    if options["max_time"] is not None and not re.fullmatch(r"\d+:\d\d:\d\d:\d\d", str(options["max_time"])):
-        raise UserError(
-            f"trainer.max_time={options['max_time']} is not DD:HH:MM:SS; "
-            "type trainer.max_time=00:00:05:00 for five minutes"
-        )
     if options["max_epochs"] is None:
         options["max_epochs"] = -1  # another budget ends the run
     if options["strategy"] == "auto" and options["devices"] != 1:
         options["strategy"] = "ddp"
     if options["strategy"] in DDP:
-        options["strategy"] += "_find_unused_parameters_true"
+        options["strategy"] += FIND_UNUSED
     precision, _ = choose_precision(cfg.precision, options["accelerator"])
     fixed = {
         "plugins": [precision],
@@ -147,6 +137,12 @@ def trainer_options(cfg: DictConfig) -> dict[str, Any]:
         "use_distributed_sampler": False,
     }
     return fixed | options
+
+
+def profiler_options(cfg: DictConfig, folder: RunFolder) -> dict[str, Any]:
+    """Lightning's profiler that the configuration names, its report written to `fit-profile.txt` in the run folder."""
+    name = cfg.trainer.get("profiler")
+    return {} if name is None else {"profiler": PROFILERS[name](dirpath=folder.path, filename="profile")}
 
 
 @rank_zero_only
@@ -237,6 +233,7 @@ def conclude(cfg: DictConfig, folder: RunFolder, loggers: list[Logger], learns: 
         "numbers": folder.metrics,
         "checkpoint": folder.last,
         "best": folder.best,
+        "profile": folder.path / "fit-profile.txt",
     }
     rows = {what: readable(file) for what, file in files.items() if file is not None and file.exists()}
     rows["more samples"] = f"python -m gan_lightning sample {run} n=100 out=grid.png"
