@@ -14,7 +14,7 @@ from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import DictConfig
 from pydantic import BaseModel, ConfigDict
 
-from gan_lightning.config.compose import compose
+from gan_lightning.config.compose import compose, groups, options
 from gan_lightning.config.messages import did_you_mean, explained, word_of, word_with_quotes
 from gan_lightning.config.schema import check, check_value
 from gan_lightning.config.values import expand_home
@@ -73,6 +73,23 @@ def take_path_literally(word: str) -> str:
         return word_with_quotes(key, expand_home(value))
     except ValueError as error:
         raise UserError(f"{word} is not allowed: it {error}") from error
+
+
+def check_choices(words: Iterable[str]) -> None:
+    """Refuse what cannot be the name of a choice of a config group, such as data=[1]: Hydra would stumble over it.
+
+    Raises:
+        UserError: It names the word, and what is allowed.
+    """
+    for word in words:
+        group = word.lstrip("+").partition("=")[0]
+        if "=" not in word or group not in groups():
+            continue
+        with explained():
+            override = OverridesParser.create().parse_override(word)
+        value = None if override.is_sweep_override() else override.value()
+        if not all(isinstance(each, str | None) for each in (value if isinstance(value, list) else [value])):
+            raise UserError(f"{word} is not a valid choice.{did_you_mean(text_of(override), options(group))}")
 
 
 def text_of(override: Override) -> str:
@@ -146,8 +163,10 @@ def compose_data(name: str, of_data: Iterable[str]) -> DictConfig:
         name: A choice of the config group `data`.
         of_data: Words such as data.dir=FOLDER.
     """
-    with explained():
-        cfg = compose(f"data={name}", *of_data)
+    words = [f"data={name}", *of_data]
+    check_choices(words)
+    with explained(words):
+        cfg = compose(*words)
     check(cfg)
     return cfg
 

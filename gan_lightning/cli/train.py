@@ -45,15 +45,16 @@ def main(words: list[str]) -> None:
     """
     import hydra
 
-    from gan_lightning.cli.options import take_path_literally
+    from gan_lightning.cli.options import check_choices, take_path_literally
     from gan_lightning.config.compose import CONF_DIR
     from gan_lightning.config.messages import explained
 
+    check_choices(words)
     words = sorted(map(take_path_literally, words), key=lambda word: word not in ("-m", "--multirun"))  # Hydra takes no flag between overrides
     sys.argv[1:] = words  # what Hydra, and the helper processes of a several-process run, read
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands its errors on instead of printing them
     errors: list[Exception] = []
-    with explained():
+    with explained(words):
         hydra.main(str(CONF_DIR), "train", version_base="1.3")(lambda cfg: run_job(cfg, errors))()
     if errors:
         raise errors[0]

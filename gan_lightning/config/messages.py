@@ -20,12 +20,21 @@ CONFIG_ERRORS = (HydraException, OmegaConfBaseException, ValueError)
 
 
 @contextmanager
-def explained() -> Iterator[None]:
-    """Raise errors of composing and changing a configuration as UserErrors in plain words."""
+def explained(words: Sequence[str] = ()) -> Iterator[None]:
+    """Raise errors of composing and changing a configuration as UserErrors in plain words.
+
+    Args:
+        words: The command line, whose words are named where it is not known which of them Hydra stumbled over.
+    """
     try:
         yield
+    except UserError:
+        raise
     except CONFIG_ERRORS as error:
         raise explain(error) from error
+    except Exception as error:  # Hydra asserts, and looks into values before it knows their types
+        reason = f"{type(error).__name__}: {error}".rstrip(": ")
+        raise UserError(f"no configuration can be composed of these words ({reason}): {shlex.join(words)}") from error
 
 
 def explain(error: Exception) -> UserError:

@@ -37,6 +37,13 @@ TRAINER = "pytorch_lightning.Trainer"
 SET_BY_MODELS = ("network", "loss", "optimizer", "conditioning", "updates")
 """Groups in which the files of models and experiments state numbers that another choice may not have."""
 
+SINGLE_PARTS = ("data", "loss", "augment", "conditioning", "updates", "optimizer", "model", "network.generator",
+                "network.discriminator")  # fmt: skip
+"""Where a configuration names one class."""
+
+PARTS_BY_NAME = ("penalty", "auxiliary", "annealing", "logger", "callbacks")
+"""Groups that hold any number of classes, by names of their own."""
+
 HYDRAS_OWN: dict[str, Any] = {
     "_target_": str,
     "_partial_": bool,
@@ -82,6 +89,7 @@ def check(cfg: DictConfig) -> None:
         else:
             check_node(cfg, key, node)
         check_parts(key, node)
+    check_single_parts(cfg)
 
 
 def check_top_level(plain: dict[Any, Any]) -> None:
@@ -139,14 +147,27 @@ def check_arguments(cfg: DictConfig, path: str, node: dict[str, Any]) -> None:
 
 def check_parts(group: str, parts: Any) -> None:
     """Refuse numbers of a part, such as a penalty, that is not chosen: it would be left out silently."""
-    if not isinstance(parts, dict) or "_target_" in parts:
+    if not isinstance(parts, dict) or group not in PARTS_BY_NAME:
         return
     for name, part in parts.items():
+        if part and not isinstance(part, dict):
+            raise UserError(f"{group}.{name}={part} is not allowed: it should be a class with its options, or null")
+        if part and "_target_" not in part and name not in options(group):
+            raise UserError(f"{group}.{name} names no class: type {group}.{name}._target_=CLASS, or leave {group}.{name} out")
         if isinstance(part, dict) and part and "_target_" not in part and name in options(group):
             raise UserError(
                 f"{group}.{name} has numbers, which a file of the model or experiment sets, but {group}={name} is not "
                 f"chosen: leave {group}= out, or type ~{group}.{name}, too"
             )
+
+
+def check_single_parts(cfg: DictConfig) -> None:
+    """Refuse a configuration that lacks one of the parts that every run has, or has a number in its place."""
+    for path in SINGLE_PARTS:
+        node = OmegaConf.select(cfg, path)
+        if not OmegaConf.is_dict(node) or "_target_" not in node:
+            group = path.partition(".")[0]
+            raise UserError(f"{path} names no class: type {group}=NAME, and leave {path}= and ~{path} out")
 
 
 def holds_node(value: Any) -> bool:

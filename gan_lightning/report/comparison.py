@@ -85,5 +85,5 @@ def plot_grids(grids: Mapping[str, Path], out: Path) -> None:
         panel.axis("off")
     for panel, (title, grid) in zip(figure.axes, grids.items(), strict=False):
         panel.imshow(matplotlib.image.imread(grid), cmap="gray", vmin=0, vmax=1)
-        panel.set_title(title, fontsize=9, wrap=True)
+        panel.set_title(title, fontsize=9, wrap=True, parse_math=False)
     FigureCanvasAgg(figure).print_png(str(out))

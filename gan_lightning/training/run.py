@@ -20,7 +20,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from gan_lightning import __version__
-from gan_lightning.build import build, build_data, build_module
+from gan_lightning.build import build_data, build_module, build_parts
 from gan_lightning.callbacks import (
     Budget,
     Forecast,
@@ -105,7 +105,7 @@ def settle_budget(cfg: DictConfig) -> None:
 
 def build_callbacks(cfg: DictConfig) -> list[Callback]:
     """The configured ones, and those no run goes without."""
-    configured: list[Callback] = [build(node) for node in cfg.callbacks.values() if node]
+    configured: list[Callback] = list(build_parts("callbacks", cfg.callbacks, Callback).values())
     metrics = next((callback for callback in configured if isinstance(callback, TrainingMetrics)), TrainingMetrics())
     forecast = Forecast()
     progress = ProgressBar(metrics, forecast) if sys.stdout.isatty() else ProgressLines(metrics, forecast)
