@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 from torch import nn
 
 from gan_lightning.augment import NoAugment
@@ -17,7 +18,7 @@ from gan_lightning.losses import Loss
 from gan_lightning.models import GAN, Alternating, ModelOptions, Optimizers, Parts, Unconditional, assemble
 from gan_lightning.models.annealing import Annealing
 from gan_lightning.models.auxiliary import AuxiliaryTerm
-from gan_lightning.models.compatibility import check_batch
+from gan_lightning.models.compatibility import check_batch, check_batch_norm
 from gan_lightning.models.module import Weights
 from gan_lightning.penalties import Penalty
 from gan_lightning.sampling import Sampler
@@ -34,6 +35,8 @@ def build(node: Any, **facts: Any) -> Any:
         return None
     try:
         return instantiate(node, _convert_="all", **facts)
+    except OmegaConfBaseException as error:
+        raise UserError(f"{node.get('_target_')}: {str(error).splitlines()[0]}") from error
     except InstantiationException as error:
         if isinstance(error.__cause__, UserError):
             raise error.__cause__ from None
@@ -102,8 +105,9 @@ def build_module(cfg: DictConfig, image_shape: ImageShape, num_classes: int) -> 
         optimizers=build_part("optimizer", cfg.optimizer, Optimizers),
     )
     module = assemble(parts, build_part("model", cfg.model, ModelOptions), image_shape)
-    processes = cfg.trainer.devices if isinstance(cfg.trainer.devices, int) else 1
-    check_batch(module.discriminator, cfg.model.pack, cfg.data.batch_size, max(1, processes))
+    processes = max(1, cfg.trainer.devices) if isinstance(cfg.trainer.devices, int) else 1
+    check_batch(module.discriminator, cfg.model.pack, cfg.data.batch_size, processes)
+    check_batch_norm(module, cfg.data.batch_size, processes)
     try:
         module.configure_optimizers()
     except (TypeError, ValueError) as error:

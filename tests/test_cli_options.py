@@ -163,7 +163,7 @@ def test_resume_adds_and_removes_options():
     cfg = compose("callbacks.evaluation.n=300")
     words = ["+trainer.max_steps=9", "~callbacks.evaluation", "callbacks.samples.images='16'", "max_images=null"]
     apply_overrides(cfg, parse(words))
-    assert (cfg.trainer.max_steps, "evaluation" in cfg.callbacks, cfg.callbacks.samples.images) == (9, False, "16")
+    assert (cfg.trainer.max_steps, "evaluation" in cfg.callbacks, cfg.callbacks.samples.images) == (9, False, 16)
 
 
 RESUME_MISTAKES = {

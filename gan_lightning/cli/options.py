@@ -14,7 +14,7 @@ from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import DictConfig
 from pydantic import BaseModel, ConfigDict
 
-from gan_lightning.config.compose import compose, groups, options
+from gan_lightning.config.compose import compose, groups, options, top_level_keys
 from gan_lightning.config.messages import did_you_mean, explained, word_of, word_with_quotes
 from gan_lightning.config.schema import check, check_value
 from gan_lightning.config.values import expand_home
@@ -51,8 +51,8 @@ def parse(words: Iterable[str]) -> list[Override]:
     return overrides
 
 
-PATH_KEYS = ("data.dir", "hydra.run.dir", "hydra.sweep.dir")
-"""Options of a configuration that name a folder."""
+PATH_KEYS = ("data.dir", "hydra.run.dir", "hydra.sweep.dir", "run", "out", "images", "dir")
+"""Options of a configuration, and of the commands, that name a file or folder."""
 
 NUMBER = re.compile(r"[\d_.+-]*\d[\d_.e+-]*|true|false", re.IGNORECASE)
 """What Hydra's grammar may read as a number or as yes or no."""
@@ -83,6 +83,8 @@ def check_choices(words: Iterable[str]) -> None:
     """
     for word in words:
         group = word.lstrip("+").partition("=")[0]
+        if word.startswith("~") and group[1:] in top_level_keys():
+            raise UserError(f"{word} is not possible: every run has one; type {group[1:]}=, or leave {word} out")
         if "=" not in word or group not in groups():
             continue
         with explained():

@@ -9,9 +9,10 @@ from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import DictConfig, OmegaConf, open_dict
 from pydantic import Field
 
-from gan_lightning.cli.options import CommandOptions, keyed, parse, read_options
+from gan_lightning.cli.options import CommandOptions, check_choices, keyed, parse, read_options
 from gan_lightning.config.compose import compose
 from gan_lightning.config.messages import did_you_mean, explained, word_of
+from gan_lightning.config.schema import check
 from gan_lightning.config.values import PathName
 from gan_lightning.errors import UserError
 
@@ -20,6 +21,10 @@ CHANGEABLE = ("trainer.", "max_images", "max_generator_steps", "precision", "cal
 
 ACCELERATOR_KEYS = ("accelerator", "devices", "strategy", "sync_batchnorm")
 """What the files of conf/accelerator set."""
+
+
+SMALLEST = {"accelerator": "accelerator=auto", "logger": "logger=csv"}
+"""The choice of a group that asks for the least."""
 
 
 class Options(CommandOptions):
@@ -77,6 +82,7 @@ def apply_overrides(cfg: DictConfig, overrides: Iterable[Override]) -> DictConfi
                 change(cfg, override)
         else:
             raise fixed_option_error(cfg, key)
+    check(cfg)
     return cfg
 
 
@@ -93,8 +99,12 @@ def fixed_option_error(cfg: DictConfig, key: str) -> UserError:
 
 def choose(cfg: DictConfig, group: str, override: Override) -> None:
     """Take another choice of the groups `accelerator` and `logger`."""
-    with explained():
-        chosen = compose(str(override.input_line))
+    word = str(override.input_line)
+    if override.type is OverrideType.DEL:
+        raise UserError(f"{word}: every run has one; type {group}=NAME, such as {SMALLEST[group]}")
+    check_choices([word])
+    with explained([word]):
+        chosen = compose(word)
     if group == "logger":
         cfg.logger = chosen.logger
     else:

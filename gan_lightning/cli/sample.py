@@ -42,7 +42,7 @@ def main(words: list[str]) -> None:
     module, checkpoint = load_module(options.run)
     sampler = module.sampler(options.weights)
     labels = choose_labels(sampler, options)
-    images = sampler.sample(options.n, options.seed, labels)
+    images = draw(sampler, options, labels)
     out.parent.mkdir(parents=True, exist_ok=True)
     WRITERS[kind](images, labels, out)
     weights = options.weights if options.weights in module.kept_weights else "raw"
@@ -69,6 +69,16 @@ def check_out(out: Path, kind: str, replace: bool) -> None:
     if pictures:
         hint = "" if replace else "; or replace=true to delete samples of an earlier time"
         raise UserError(f"out={out} holds pictures already, such as {pictures[0].name}; type another folder{hint}")
+
+
+def draw(sampler: Any, options: Options, labels: Any) -> Any:
+    """The images, unless they take more memory than there is."""
+    try:
+        return sampler.sample(options.n, options.seed, labels)
+    except (MemoryError, RuntimeError) as error:
+        if "alloc" not in str(error) and "memory" not in str(error) and "Storage size" not in str(error):
+            raise
+        raise UserError(f"n={options.n:,} images take more memory than there is; type a smaller n=") from error
 
 
 def choose_labels(sampler: Any, options: Options) -> Any:

@@ -83,6 +83,9 @@ def run_job(cfg: DictConfig, errors: list[Exception]) -> float | None:
     from gan_lightning.training.run_folder import RunFolder
 
     hydra_cfg = HydraConfig.get()
+    if hydra_cfg.job.chdir:
+        errors.append(UserError("hydra.job.chdir=true changes what relative paths mean, such as data.dir=; leave it out"))
+        return FAILED
     sweeping = hydra_cfg.mode == RunMode.MULTIRUN
     folder = RunFolder(Path(hydra_cfg.runtime.output_dir))
     choices: Any = hydra_cfg.runtime.choices

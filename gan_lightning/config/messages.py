@@ -10,7 +10,13 @@ from typing import Any
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
+from omegaconf.errors import (
+    ConfigAttributeError,
+    ConfigKeyError,
+    InterpolationResolutionError,
+    MissingMandatoryValue,
+    OmegaConfBaseException,
+)
 
 from gan_lightning.config.compose import groups, options
 from gan_lightning.errors import UserError
@@ -30,6 +36,10 @@ def explained(words: Sequence[str] = ()) -> Iterator[None]:
         yield
     except UserError:
         raise
+    except InterpolationResolutionError as error:
+        culprits = [word for word in words if "${" in word]
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{shlex.join(culprits)}: {reason}" if culprits else f"{error.full_key}: {reason}") from error
     except CONFIG_ERRORS as error:
         raise explain(error) from error
     except Exception as error:  # Hydra asserts, and looks into values before it knows their types
@@ -59,7 +69,8 @@ def explain_key(full_key: str, parent_node: DictConfig) -> str:
     allowed = {str(name) for name in parent_node if not str(name).startswith("_")}
     if not parent:
         allowed = (allowed | set(groups())) - {"hydra"}
-    hint = did_you_mean(key, allowed, f"{parent}." if parent else "", keys_ending_in(key, parent_node._get_root()))
+    elsewhere = [each for each in keys_ending_in(key, parent_node._get_root()) if not each.startswith("hydra.")]
+    hint = did_you_mean(key, allowed, f"{parent}." if parent else "", elsewhere)
     return f"{full_key} is not a valid option.{hint}"
 
 

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from tests.fuzz.harness import Tally, parse_arguments, run_words
+from tests.fuzz.harness import Tally, limit_memory, parse_arguments, run_words
 from tests.fuzz.places import make_places
 from tests.fuzz.words import command_line
 
@@ -17,6 +17,7 @@ def main() -> int:
     """Print the tally; the number of tracebacks is the status."""
     given, tally = parse_arguments(__doc__), Tally()
     torch.set_num_threads(1)
+    limit_memory()
     os.environ |= {"WANDB_MODE": "disabled", "NETRC": "/nowhere"}
     with TemporaryDirectory() as folder:
         os.environ.setdefault("GAN_LIGHTNING_CACHE", f"{folder}/cache")

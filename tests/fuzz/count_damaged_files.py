@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 import torch
 
 from tests.fuzz.files import make_cases, read_damaged
-from tests.fuzz.harness import Tally, parse_arguments
+from tests.fuzz.harness import Tally, limit_memory, parse_arguments
 from tests.fuzz.places import make_places
 
 
@@ -17,6 +17,7 @@ def main() -> int:
     """Print the tally; the number of tracebacks is the status."""
     given, tally = parse_arguments(__doc__), Tally()
     torch.set_num_threads(1)
+    limit_memory()
     os.environ |= {"WANDB_MODE": "disabled", "NETRC": "/nowhere"}
     with TemporaryDirectory() as folder:
         os.environ["GAN_LIGHTNING_CACHE"] = f"{folder}/cache"  # its files are damaged, too

@@ -6,6 +6,7 @@ import contextlib
 import io
 import logging
 import os
+import resource
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -85,6 +86,11 @@ def run_words(words: list[str]) -> str | None:
     """Run a command line; where it ends in a traceback, or None."""
     with guarded():
         return outcome(lambda: dispatch(list(words)))
+
+
+def limit_memory(size: int = 12 * 2**30) -> None:
+    """Have this process fail to allocate more, as a machine without so much memory would."""
+    resource.setrlimit(resource.RLIMIT_AS, (size, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
 
 class Tally:
