@@ -31,6 +31,11 @@ test: lint  ## Run every check and test (about eight minutes)
 test-fast: setup  ## Run the quick tests (about two minutes)
 	$(BIN)/python -m pytest -m "not slow"
 
+.PHONY: fuzz
+fuzz: setup  ## Try 20,000 random command lines and 50,000 damaged files (about two hours)
+	$(BIN)/python -m tests.fuzz.count_command_lines 20000
+	$(BIN)/python -m tests.fuzz.count_damaged_files 50000
+
 .PHONY: bench
 bench: setup  ## Measure the speed of everything (about half an hour on an idle machine)
 	$(BIN)/python -m benchmarks.bench

@@ -51,13 +51,15 @@ def build_part(group: str, node: Any, kind: type[Part], **facts: Any) -> Part:
     """
     part = build(node, **facts)
     if not isinstance(part, kind):
-        raise UserError(f"{group}: {node.get('_target_')} gives no {kind.__module__}.{kind.__qualname__}; type {group}=NAME")
+        raise UserError(
+            f"{group}: {node.get('_target_')} gives no {kind.__module__}.{kind.__qualname__}; type {group}=NAME"
+        )
     return part
 
 
 def build_data(cfg: DictConfig) -> ImageData:
     """The data module; it knows its image shape and classes, but has read no image yet."""
-    return build_part("data", cfg.data, ImageData)
+    return build_part("data", cfg.data, ImageData)  # type: ignore[type-abstract]
 
 
 def build_parts(group: str, node: Any, kind: type[Part]) -> dict[str, Part]:

@@ -538,7 +538,10 @@ def test_commands_and_their_words():
 @pytest.mark.parametrize(
     "words,complaint",
     [
-        (["rnu=x"], r"rnu is not a valid option here. Did you mean run\? Allowed: labels, n, out, replace, run, seed, weights"),
+        (
+            ["rnu=x"],
+            r"rnu is not a valid option here. Did you mean run\? Allowed: labels, n, out, replace, run, seed, weights",
+        ),
         (["n=5"], r"run= is missing"),
         (["run=x", "n=0"], r"n=0 is not allowed: it should be greater than 0"),
         (["run=x", "weights=average"], r"weights=average is not allowed: it should be 'ema' or 'raw'"),

@@ -39,7 +39,9 @@ def pictures(tmp_path):
 
 
 def splits_of(folder):
-    return [{image.numpy().tobytes() for image in part.images} for part in ImageFolder(str(folder), held_out=0.2).load()]
+    return [
+        {image.numpy().tobytes() for image in part.images} for part in ImageFolder(str(folder), held_out=0.2).load()
+    ]
 
 
 def test_a_new_file_never_moves_an_old_one(pictures):
@@ -180,11 +182,14 @@ def test_pictures_of_floats_are_refused(tmp_path):
 
 def png_of(width, height):
     """A valid PNG header that promises width x height pixels, and next to no data."""
+
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    )
 
 
 @pytest.mark.parametrize("side", [8_000, 100_000, 2**31 - 1])

@@ -15,6 +15,7 @@ from tests.helpers import SHORT, run, same, weights
 
 OPTIONS = sorted(inspect.signature(Trainer).parameters)
 
+
 def slow(case):
     return pytest.param(case, marks=pytest.mark.slow)
 
@@ -113,7 +114,9 @@ def test_a_profile_is_a_file_in_the_run_folder(tmp_path, profiler):
     assert "Profile" in (folder.path / "fit-profile.txt").read_text()
 
 
-@pytest.mark.parametrize("option", ["detect_anomaly=true", "deterministic=true", "benchmark=true", "inference_mode=false"])
+@pytest.mark.parametrize(
+    "option", ["detect_anomaly=true", "deterministic=true", "benchmark=true", "inference_mode=false"]
+)
 def test_options_of_how_are_no_options_of_what(tmp_path, option):
     one = run(tmp_path / "one", *SHORT, "max_generator_steps=2", f"++trainer.{option}")
     other = run(tmp_path / "other", *SHORT, "max_generator_steps=2")

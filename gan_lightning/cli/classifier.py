@@ -5,7 +5,6 @@ from pathlib import Path
 from pydantic import Field
 
 from gan_lightning.cli.options import CommandOptions, compose_data, read_options, split_data_overrides
-
 from gan_lightning.config.values import PathName
 
 

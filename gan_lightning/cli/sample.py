@@ -27,7 +27,9 @@ class Options(CommandOptions):
         None, description="Class of every image, or a list of classes to take in turn; null: every class in turn."
     )
     replace: bool = Field(False, description="Whether to delete the samples that the FOLDER out= holds already.")
-    out: PathName = Field("samples.png", description="FILE.png for a grid, FILE.npz for an array, or a FOLDER of PNG files.")
+    out: PathName = Field(
+        "samples.png", description="FILE.png for a grid, FILE.npz for an array, or a FOLDER of PNG files."
+    )
 
 
 def main(words: list[str]) -> None:

@@ -50,7 +50,9 @@ def main(words: list[str]) -> None:
     from gan_lightning.config.messages import explained
 
     check_choices(words)
-    words = sorted(map(take_path_literally, words), key=lambda word: word not in ("-m", "--multirun"))  # Hydra takes no flag between overrides
+    words = sorted(
+        map(take_path_literally, words), key=lambda word: word not in ("-m", "--multirun")
+    )  # Hydra takes no flag between overrides
     sys.argv[1:] = words  # what Hydra, and the helper processes of a several-process run, read
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands its errors on instead of printing them
     errors: list[Exception] = []
@@ -84,7 +86,9 @@ def run_job(cfg: DictConfig, errors: list[Exception]) -> float | None:
 
     hydra_cfg = HydraConfig.get()
     if hydra_cfg.job.chdir:
-        errors.append(UserError("hydra.job.chdir=true changes what relative paths mean, such as data.dir=; leave it out"))
+        errors.append(
+            UserError("hydra.job.chdir=true changes what relative paths mean, such as data.dir=; leave it out")
+        )
         return FAILED
     sweeping = hydra_cfg.mode == RunMode.MULTIRUN
     folder = RunFolder(Path(hydra_cfg.runtime.output_dir))

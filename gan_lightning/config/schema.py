@@ -133,7 +133,11 @@ def check_node(cfg: DictConfig, path: str, node: Any) -> None:
 def check_arguments(cfg: DictConfig, path: str, node: dict[str, Any]) -> None:
     """Check one node's keys and values against the signature of its `_target_`."""
     convert(cfg, f"{path}._target_", node["_target_"], str)
-    arguments = arguments_of(locate(f"{path}._target_", node["_target_"]))
+    target = locate(f"{path}._target_", node["_target_"])
+    try:
+        arguments = arguments_of(target)
+    except (ValueError, TypeError) as error:  # some of what is written in C
+        raise UserError(f"{path}._target_={node['_target_']} says nothing about its arguments: {error}") from error
     # the program, not the user, gives the required arguments that no file sets
     names = [name for name, argument in arguments.items() if name in node or not argument.required]
     for key, value in node.items():
@@ -153,7 +157,9 @@ def check_parts(group: str, parts: Any) -> None:
         if part and not isinstance(part, dict):
             raise UserError(f"{group}.{name}={part} is not allowed: it should be a class with its options, or null")
         if part and "_target_" not in part and name not in options(group):
-            raise UserError(f"{group}.{name} names no class: type {group}.{name}._target_=CLASS, or leave {group}.{name} out")
+            raise UserError(
+                f"{group}.{name} names no class: type {group}.{name}._target_=CLASS, or leave {group}.{name} out"
+            )
         if isinstance(part, dict) and part and "_target_" not in part and name in options(group):
             raise UserError(
                 f"{group}.{name} has numbers, which a file of the model or experiment sets, but {group}={name} is not "
@@ -199,7 +205,9 @@ def check_value(path: str, value: Any, expected: Any) -> Any:
         checked = adapter.validate_python(value)
     except ValidationError as error:
         wishes = dict.fromkeys(WISH.sub("", detail["msg"]) for detail in error.errors())
-        raise UserError(f"{path}={value} is not allowed: it {', or it '.join(wishes)}{advise_on_models(path)}") from error
+        raise UserError(
+            f"{path}={value} is not allowed: it {', or it '.join(wishes)}{advise_on_models(path)}"
+        ) from error
     if isinstance(value, bool) and isinstance(checked, int | float) and not isinstance(checked, bool):
         raise UserError(f"{path}={str(value).lower()} is not allowed: it should be a number{advise_on_models(path)}")
     return checked

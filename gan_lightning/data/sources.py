@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO
+from typing import Protocol
 
 SECONDS_TO_ANSWER = 20  # for each mirror
 SECONDS_FOR_DEBIAN = 120
@@ -24,6 +24,15 @@ LARGEST_UNPACKED = 2**26
 """Bytes that an IDX file may unpack to: MNIST's training images have 0.7 of them."""
 
 BLOCK = 2**20
+
+
+class Readable(Protocol):
+    """What bytes can be read from."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes; none at the end."""
+        ...
+
 
 Source = Callable[[Path], None]
 """Unpacks the files of a data set into a folder, or raises an exception that says why it cannot."""
@@ -86,7 +95,7 @@ class WrongFileError(ValueError):
         self.got = got
 
 
-def blocks(stream: IO[bytes], limit: int, name: str) -> Iterator[bytes]:
+def blocks(stream: Readable, limit: int, name: str) -> Iterator[bytes]:
     """The content of a file, block by block.
 
     Raises:
@@ -102,8 +111,7 @@ def blocks(stream: IO[bytes], limit: int, name: str) -> Iterator[bytes]:
 
 def unpacked(file: Path) -> Iterator[bytes]:
     """The content of an IDX file, gzipped or not, block by block."""
-    opener = gzip.open if file.suffix == ".gz" else open
-    with opener(file, "rb") as stream:
+    with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as stream:
         yield from blocks(stream, LARGEST_UNPACKED, file.name)
 
 

@@ -12,8 +12,8 @@ from pydantic import NonNegativeInt
 from torchvision import datasets
 from torchvision.datasets.utils import check_integrity
 
-from gan_lightning.data.cache import cache_folder, locked
 from gan_lightning.config.values import PathName
+from gan_lightning.data.cache import cache_folder, locked
 from gan_lightning.data.image_data import ORIGINAL_SIZE, Resizable, Splits, hold_out
 from gan_lightning.data.loader import Batch
 from gan_lightning.data.sources import (
@@ -186,7 +186,9 @@ class TorchvisionData(Resizable):
         """
         layout = self.torchvision_class.__name__
         if self.checksums:
-            return {name: find(folder, layout, aliases(name), self.checksums[name], md5_unpacked) for name in self.files}
+            return {
+                name: find(folder, layout, aliases(name), self.checksums[name], md5_unpacked) for name in self.files
+            }
         return {name: find(folder, layout, [name], md5, md5_packed) for name, md5 in self.archives}
 
     def take(self, folder: Path, raw: Path) -> None:

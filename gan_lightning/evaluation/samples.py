@@ -197,7 +197,9 @@ def convert_to_uint8(images: np.ndarray, source: Path) -> Tensor:
 def advise_on_range(low: float, high: float, whole: bool) -> str:
     """What to save instead of images whose numbers are in a range that another program uses."""
     if low >= -ROUNDING - 0.1 and high <= 1 + ROUNDING + 0.1:
-        return ": for whole numbers 0 and 1 save 255 * images" if whole else ": for floats from 0 to 1 save 2 * images - 1"
+        return (
+            ": for whole numbers 0 and 1 save 255 * images" if whole else ": for floats from 0 to 1 save 2 * images - 1"
+        )
     if not whole and low >= DARKEST and high <= 255:
         return ": for floats from 0 to 255 save images.round().astype(numpy.uint8)"
     if not whole and high <= 1 + ROUNDING:

@@ -45,6 +45,7 @@ log = logging.getLogger(__name__)
 
 PROFILERS = {"simple": SimpleProfiler, "advanced": AdvancedProfiler, "pytorch": PyTorchProfiler}
 
+
 class Result(NamedTuple):
     """What a training run ends with.
 

@@ -73,7 +73,11 @@ def sample_cases(folder: Path) -> list[Case]:
     np.savez_compressed(folder / "packed.npz", **arrays)
     np.savez(folder / "floats.npz", images=images / np.float32(127.5) - 1)
     return [
-        Case(f"{name}.npz", folder / f"{name}.npz", lambda name=name: read_samples(folder / f"{name}.npz", (1, 28, 28), 10))
+        Case(
+            f"{name}.npz",
+            folder / f"{name}.npz",
+            lambda name=name: read_samples(folder / f"{name}.npz", (1, 28, 28), 10),
+        )
         for name in ("plain", "packed", "floats")
     ]
 
@@ -89,7 +93,9 @@ def idx_cases(folder: Path) -> list[Case]:
         array = random.integers(0, 10, (count, 28, 28) if "images" in name else count, dtype=np.uint8)
         (data.location / name).write_bytes(idx_bytes(array))
         (mine / f"{name}.gz").write_bytes(gzip.compress(idx_bytes(array)))
-    cached = [Case(f"cached {name}", data.location / name, lambda: KMNIST(validation_images=5).load()) for name in MNIST.files]
+    cached = [
+        Case(f"cached {name}", data.location / name, lambda: KMNIST(validation_images=5).load()) for name in MNIST.files
+    ]
     gzipped = mine / "train-images-idx3-ubyte.gz"
     return [*cached, Case("gzipped IDX", gzipped, lambda: MNIST(dir=str(mine)).fetch())]
 
@@ -113,7 +119,7 @@ def run_cases(run: Path) -> list[Case]:
 def make_scores(folder: RunFolder) -> Path:
     """Two lines as an evaluation during training writes them."""
     line = (
-        '{"evaluated_at": "2026-01-01T00:00:00+00:00", "source": "ema", "score": "frechet", "value": 1.5, "error": null, '
+        '{"evaluated_at": "2026-01-01T00:00:00+00:00", "source": "ema", "score": "frechet", "value": 1.5, "error": 0.1, '
         '"real_baseline": 0.5, "real_baseline_error": null, "higher_is_better": false, "data": "mnist_5k", '
         '"split": "validation", "n": 500, "extractor": "mnist_cnn", "extractor_sha256": "00", "during_training": true, '
         '"run": null, "checkpoint": null, "generator_steps": %d, "images_seen": 16, "seed": 0, "images": null}\n'

@@ -70,7 +70,7 @@ def outcome(action: Callable[[], object]) -> str | None:
         action()
     except (UserError, OSError, SystemExit, KeyboardInterrupt):
         return None
-    except BaseException as error:  # noqa: BLE001
+    except BaseException as error:
         return where(error)
     return None
 
@@ -79,7 +79,9 @@ def where(error: BaseException) -> str:
     """The kind of an error and the last line of this project on the way to it: one for each mistake in the program."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if "gan_lightning" in frame.filename and "tests" not in frame.filename] or frames
-    return f"{type(error).__name__} at {Path(own[-1].filename).name}:{own[-1].lineno} {own[-1].name}: {str(error)[:150]}"
+    return (
+        f"{type(error).__name__} at {Path(own[-1].filename).name}:{own[-1].lineno} {own[-1].name}: {str(error)[:150]}"
+    )
 
 
 def run_words(words: list[str]) -> str | None:
