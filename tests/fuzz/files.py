@@ -120,7 +120,8 @@ def make_scores(folder: RunFolder) -> Path:
     """Two lines as an evaluation during training writes them."""
     line = (
         '{"evaluated_at": "2026-01-01T00:00:00+00:00", "score": "frechet", "value": 1.5, "error": 0.1, '
-        '"source": "ema", "real_baseline": 0.5, "real_baseline_error": null, "higher_is_better": false, "data": "mnist_5k", '
+        '"source": "ema", "real_baseline": 0.5, "real_baseline_error": null, "higher_is_better": false, '
+        '"data": "mnist_5k", '
         '"split": "validation", "n": 500, "extractor": "mnist_cnn", "extractor_sha256": "00", "during_training": true, '
         '"run": null, "checkpoint": null, "generator_steps": %d, "images_seen": 16, "seed": 0, "images": null}\n'
     )
