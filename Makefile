@@ -35,6 +35,11 @@ test-fast: setup  ## Run the quick tests (about two minutes)
 faults: setup  ## Kill runs a hundred times, fill disks, start twice (about half an hour)
 	GAN_LIGHTNING_FAULTS=1 $(BIN)/python -m pytest -s tests/faults
 
+.PHONY: fuzz
+fuzz: setup  ## Try 20,000 random command lines and 50,000 damaged files (about two hours)
+	$(BIN)/python -m tests.fuzz.count_command_lines 20000
+	$(BIN)/python -m tests.fuzz.count_damaged_files 50000
+
 .PHONY: bench
 bench: setup  ## Measure the speed of everything (about half an hour on an idle machine)
 	$(BIN)/python -m benchmarks.bench

@@ -2,7 +2,7 @@
 
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
@@ -10,17 +10,24 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from torch import nn
 
+from gan_lightning.augment import NoAugment
 from gan_lightning.config.schema import check
 from gan_lightning.data import ImageData
 from gan_lightning.errors import UserError
 from gan_lightning.images import ImageShape
-from gan_lightning.models import GAN, Parts, Unconditional, assemble
-from gan_lightning.models.compatibility import check_batch
+from gan_lightning.losses import Loss
+from gan_lightning.models import GAN, Alternating, ModelOptions, Optimizers, Parts, Unconditional, assemble
+from gan_lightning.models.annealing import Annealing
+from gan_lightning.models.auxiliary import AuxiliaryTerm
+from gan_lightning.models.compatibility import check_batch, check_batch_norm
 from gan_lightning.models.module import Weights
+from gan_lightning.penalties import Penalty
 from gan_lightning.sampling import Sampler
 from gan_lightning.training.run_folder import open_run, read_checkpoint
 
 log = logging.getLogger(__name__)
+
+Part = TypeVar("Part")
 
 
 def build(node: Any, **facts: Any) -> Any:
@@ -29,20 +36,36 @@ def build(node: Any, **facts: Any) -> Any:
         return None
     try:
         return instantiate(node, _convert_="all", **facts)
+    except OmegaConfBaseException as error:
+        raise UserError(f"{node.get('_target_')}: {str(error).splitlines()[0]}") from error
     except InstantiationException as error:
         if isinstance(error.__cause__, UserError):
             raise error.__cause__ from None
         raise UserError(f"{node.get('_target_')}: {error.__cause__ or error}") from error
 
 
+def build_part(group: str, node: Any, kind: type[Part], **facts: Any) -> Part:
+    """Instantiate a node of the configuration that must give an object of a class.
+
+    Raises:
+        UserError: The node gives something else, such as a function that makes one.
+    """
+    part = build(node, **facts)
+    if not isinstance(part, kind):
+        raise UserError(
+            f"{group}: {node.get('_target_')} gives no {kind.__module__}.{kind.__qualname__}; type {group}=NAME"
+        )
+    return part
+
+
 def build_data(cfg: DictConfig) -> ImageData:
     """The data module; it knows its image shape and classes, but has read no image yet."""
-    return build(cfg.data)
+    return build_part("data", cfg.data, ImageData)  # type: ignore[type-abstract]
 
 
-def build_parts(node: Any) -> dict[str, Any]:
+def build_parts(group: str, node: Any, kind: type[Part]) -> dict[str, Part]:
     """The parts of a group of which several can be chosen, by their names, such as penalties."""
-    return {str(name): build(part) for name, part in (node or {}).items() if part}
+    return {str(name): build_part(group, part, kind) for name, part in (node or {}).items() if part}
 
 
 def build_networks(
@@ -50,14 +73,16 @@ def build_networks(
 ) -> tuple[nn.Module, nn.Module]:
     """Generator and discriminator, shaped for the images, for what they are conditional on and for packs."""
     channels, height, width = image_shape
-    generator = build(
+    generator = build_part(
+        "network",
         cfg.network.generator,
+        nn.Module,
         image_shape=image_shape,
         latent_dim=cfg.model.latent_dim,
         condition_dim=conditioning.condition_dim,
     )
     seen = (channels * cfg.model.pack + conditioning.extra_channels, height, width)
-    return generator, build(cfg.network.discriminator, image_shape=seen)
+    return generator, build_part("network", cfg.network.discriminator, nn.Module, image_shape=seen)
 
 
 def build_module(cfg: DictConfig, image_shape: ImageShape, num_classes: int) -> GAN:
@@ -68,23 +93,24 @@ def build_module(cfg: DictConfig, image_shape: ImageShape, num_classes: int) -> 
         image_shape: Channels, height and width of the images.
         num_classes: Number of classes of the data set; 0 or 1 where there are none.
     """
-    conditioning = build(cfg.conditioning, num_classes=num_classes)
+    conditioning = build_part("conditioning", cfg.conditioning, Unconditional, num_classes=num_classes)
     generator, discriminator = build_networks(cfg, image_shape, conditioning)
     parts = Parts(
         generator=generator,
         discriminator=discriminator,
-        loss=build(cfg.loss),
-        penalties=list(build_parts(cfg.penalty).values()),
-        augment=build(cfg.augment),
+        loss=build_part("loss", cfg.loss, Loss),
+        penalties=list(build_parts("penalty", cfg.penalty, Penalty).values()),
+        augment=build_part("augment", cfg.augment, NoAugment),
         conditioning=conditioning,
-        auxiliary=build_parts(cfg.auxiliary),
-        updates=build(cfg.updates),
-        annealing=list(build_parts(cfg.annealing).values()),
-        optimizers=build(cfg.optimizer),
+        auxiliary=build_parts("auxiliary", cfg.auxiliary, AuxiliaryTerm),
+        updates=build_part("updates", cfg.updates, Alternating),
+        annealing=list(build_parts("annealing", cfg.annealing, Annealing).values()),
+        optimizers=build_part("optimizer", cfg.optimizer, Optimizers),
     )
-    module = assemble(parts, build(cfg.model), image_shape)
-    processes = cfg.trainer.devices if isinstance(cfg.trainer.devices, int) else 1
-    check_batch(module.discriminator, cfg.model.pack, cfg.data.batch_size, max(1, processes))
+    module = assemble(parts, build_part("model", cfg.model, ModelOptions), image_shape)
+    processes = max(1, cfg.trainer.devices) if isinstance(cfg.trainer.devices, int) else 1
+    check_batch(module.discriminator, cfg.model.pack, cfg.data.batch_size, processes)
+    check_batch_norm(module, cfg.data.batch_size, processes)
     try:
         module.configure_optimizers()
     except (TypeError, ValueError) as error:

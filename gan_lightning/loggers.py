@@ -227,7 +227,10 @@ def build_logger(node: DictConfig, folder: Path, config: dict[str, Any], name: s
         UserError: The class cannot be built, or is no logger.
     """
     if node.get("_partial_"):
-        return build(node)(folder=folder, config=config, name=name, group=group)
+        try:
+            return build(node)(folder=folder, config=config, name=name, group=group)
+        except TypeError as error:  # an option of its node is missing
+            raise UserError(f"logger: {node.get('_target_')}: {error}") from error
     logger = build(node, **({"save_dir": str(folder)} if lacks_save_dir(node) else {}))
     if not isinstance(logger, Logger):
         raise UserError(

@@ -54,9 +54,9 @@ VALUES = [
 
 @pytest.mark.parametrize("typed", VALUES)
 def test_a_value_means_the_same_in_training_and_in_every_other_command(typed):
-    (override,) = parse([f"data.dir={typed}"])
-    cfg = compose("data=mnist", f"data.dir={typed}")
-    assert override.value() == OmegaConf.to_container(cfg)["data"]["dir"]
+    (override,) = parse([f"optimizer.scheduler={typed}"])
+    cfg = compose("data=mnist", f"optimizer.scheduler={typed}")
+    assert override.value() == OmegaConf.to_container(cfg)["optimizer"]["scheduler"]
 
 
 def test_options_have_their_types_and_defaults():
@@ -163,7 +163,7 @@ def test_resume_adds_and_removes_options():
     cfg = compose("callbacks.evaluation.n=300")
     words = ["+trainer.max_steps=9", "~callbacks.evaluation", "callbacks.samples.images='16'", "max_images=null"]
     apply_overrides(cfg, parse(words))
-    assert (cfg.trainer.max_steps, "evaluation" in cfg.callbacks, cfg.callbacks.samples.images) == (9, False, "16")
+    assert (cfg.trainer.max_steps, "evaluation" in cfg.callbacks, cfg.callbacks.samples.images) == (9, False, 16)
 
 
 RESUME_MISTAKES = {

@@ -63,10 +63,61 @@ def test_flat_unpacked_files_and_the_environment_variable(small_mnist, tmp_path,
     assert len(loaded(MNIST(validation_images=10)).train.images) == 80
 
 
-def test_the_cache_serves_when_the_folder_is_gone(small_mnist):
+def test_the_cache_serves_when_the_folder_is_gone(small_mnist, monkeypatch):
     first = loaded(MNIST(dir=str(small_mnist), validation_images=10))
-    second = loaded(MNIST(dir="/nowhere", validation_images=10))
+    monkeypatch.setenv("GAN_LIGHTNING_DATA", "/nowhere")
+    second = loaded(MNIST(validation_images=10))
     assert torch.equal(first.train.images, second.train.images)
+
+
+def test_a_folder_that_is_named_must_hold_the_data_set_although_the_cache_does(small_mnist, tmp_path):
+    """Otherwise another data set than the one that is named would be trained on, and recorded under its name."""
+    loaded(MNIST(dir=str(small_mnist), validation_images=10))
+    (tmp_path / "empty").mkdir()
+    for folder in (tmp_path / "empty", tmp_path / "nowhere"):
+        with pytest.raises(UserError, match=r"no train-images-idx3-ubyte(.|\n)*Type data.dir=FOLDER .*data.dir=null"):
+            MNIST(dir=str(folder)).fetch()
+    labels = small_mnist / "MNIST" / "raw" / "train-labels-idx1-ubyte.gz"
+    labels.write_bytes(gzip.compress(b"others"))
+    with pytest.raises(UserError, match=r"train-labels-idx1-ubyte.gz has MD5 .* .damaged, or another data set"):
+        MNIST(dir=str(small_mnist)).fetch()
+
+
+def test_another_data_set_in_the_folder_is_named(small_mnist, tmp_path):
+    for name in MNIST.checksums:
+        (tmp_path / name).write_bytes(gzip.decompress((small_mnist / "MNIST" / "raw" / f"{name}.gz").read_bytes()))
+    with pytest.raises(UserError, match=r"train-images-idx3-ubyte is a file of data=mnist, not of Fashion-MNIST"):
+        FashionMNIST(dir=str(tmp_path)).fetch()
+
+
+NAMES = {
+    "a dot": lambda name: name.replace("-idx", ".idx"),
+    "a dot, gzipped": lambda name: name.replace("-idx", ".idx") + ".gz",
+    "test": lambda name: name.replace("t10k", "test"),
+    "a folder of the same name": lambda name: f"{name}/{name}",
+    "one folder deeper": lambda name: f"archive/{name}.gz",
+    "one folder higher": lambda name: f"../{name}",
+}
+
+
+@pytest.mark.parametrize("place", NAMES)
+def test_files_under_other_names_and_a_folder_deeper_or_higher_are_found(small_mnist, tmp_path, place):
+    folder = tmp_path / "mine" / "chosen"
+    folder.mkdir(parents=True)
+    for name in MNIST.checksums:
+        content = (small_mnist / "MNIST" / "raw" / f"{name}.gz").read_bytes()
+        target = folder / NAMES[place](name)
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(content if target.suffix == ".gz" else gzip.decompress(content))
+    assert len(loaded(MNIST(dir=str(folder), validation_images=10)).train.images) == 80
+
+
+def test_a_gzip_bomb_is_not_unpacked(small_mnist, monkeypatch):
+    monkeypatch.setattr(sources, "LARGEST_UNPACKED", 100_000)
+    bomb = small_mnist / "MNIST" / "raw" / "train-images-idx3-ubyte.gz"
+    bomb.write_bytes(gzip.compress(bytes(10_000_000)))
+    with pytest.raises(UserError, match=r"train-images-idx3-ubyte.gz holds more than 100,000 bytes"):
+        MNIST(dir=str(small_mnist)).fetch()
 
 
 def test_the_named_folder_is_never_written_to(small_mnist):
@@ -82,6 +133,13 @@ def test_a_damaged_file_is_named_with_what_to_do(small_mnist):
         MNIST(dir=str(small_mnist)).fetch()
     message = str(caught.value)
     assert f"data.dir={small_mnist}" in message
+    assert "Type data.dir=FOLDER" in message and "data.dir=null" in message
+
+
+def test_what_failed_without_a_folder_is_named_with_what_to_do(small_mnist):
+    with pytest.raises(UserError) as caught:
+        MNIST().fetch()
+    message = str(caught.value)
     assert "torchvision's mirrors: no network" in message
     assert "Type data.dir=FOLDER" in message and "data=mnist_5k" in message
 

@@ -1,11 +1,16 @@
 """Samples of other programs: which files are read, and which are refused."""
 
+import io
+import os
+import zipfile
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from gan_lightning.errors import UserError
+from gan_lightning.evaluation.plausibility import find_convention
 from gan_lightning.evaluation.samples import read_samples
 from gan_lightning.images import to_float
 
@@ -79,3 +84,110 @@ def test_files_that_hold_no_samples_are_refused(tmp_path):
     Image.new("L", (32, 28)).save(tmp_path / "x.png")
     with pytest.raises(UserError, match="is 32x28; the real images are 28x28"):
         read_samples(tmp_path, (1, 28, 28), 10)
+
+
+# Ranges and conventions
+
+
+def refused(tmp_path, array, shape=(1, 28, 28)):
+    np.savez(tmp_path / "x.npz", images=array)
+    with pytest.raises(UserError) as caught:
+        read_samples(tmp_path / "x.npz", shape, 10)
+    return str(caught.value)
+
+
+def test_plausible_numbers_of_another_range_are_refused_with_what_to_save(tmp_path, ready):
+    images = ready.splits.test.images[:20]
+    unit = images.numpy() / np.float32(255)
+    assert "for floats from 0 to 1 save 2 * images - 1" in refused(tmp_path, unit)
+    assert "for floats from 0 to 1 save 2 * images - 1" in refused(tmp_path, unit - np.float32(0.05))  # of a network
+    assert "for whole numbers 0 and 1 save 255 * images" in refused(tmp_path, unit.round().astype(np.uint8))
+    assert "for floats from 0 to 255 save images.round().astype(numpy.uint8)" in refused(tmp_path, unit * 255)
+    assert "numbers from -127 to 128" in refused(tmp_path, images.numpy().astype(int) - 127)
+
+
+def test_black_images_are_what_a_collapsed_generator_draws(tmp_path):
+    np.savez(tmp_path / "x.npz", images=np.zeros((4, 28, 28), np.uint8))
+    assert (read_samples(tmp_path / "x.npz", (1, 28, 28), 10)[0] == 0).all()
+
+
+# Bombs and damage
+
+
+def npz(path, **members):
+    """An .npz file of raw members."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(f"{name}.npy", content)
+    return path
+
+
+def header(shape, kind="|u1"):
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(file, {"descr": kind, "fortran_order": False, "shape": shape})
+    return file.getvalue()
+
+
+def test_only_what_is_asked_for_is_read(tmp_path, ready):
+    images = ready.splits.test.images[:2]
+    whole = io.BytesIO()
+    np.save(whole, images.numpy())
+    file = npz(tmp_path / "x.npz", images=whole.getvalue(), other=b"not an array at all")
+    with zipfile.ZipFile(file, "a") as archive:
+        assert "other.npy" in archive.namelist()
+    assert torch.equal(read_samples(file, (1, 28, 28), 10)[0], images)
+
+
+LIES = {
+    "more than the file holds": (header((1000, 28, 28)) + bytes(784), "promises 784,000 bytes, and there are fewer"),
+    "more than is read": (header((2**40, 28, 28)), r"holds 802,816.0 GiB in `images`; at most 4 GiB are read: save"),
+    "a bomb": (header((2**23, 28, 28)) + bytes(10**7), r"holds 6.1 GiB in `images`; at most 4 GiB"),
+    "objects": (header((4, 28, 28), "|O") + bytes(999), "holds Python objects in `images`; numbers are allowed"),
+    "another shape": (header((2**40, 3)), r"holds an array of shape \(1099511627776, 3\)"),
+    "a negative size": (header((-4, 28, 28)), "n at least 1"),
+    "no header": (b"nothing", "cannot be read as an .npz file"),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_headers_are_checked_before_anything_is_read(tmp_path, lie):
+    content, message = LIES[lie]
+    with pytest.raises(UserError, match=message):
+        read_samples(npz(tmp_path / "x.npz", images=content), (1, 28, 28), 10)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "x.npz")
+    with pytest.raises(UserError, match="cannot be read as an .npz file"):
+        read_samples(tmp_path / "x.npz", (1, 28, 28), 10)
+    os.mkfifo(tmp_path / "x.png")
+    with pytest.raises(UserError, match="holds no image"):
+        read_samples(tmp_path, (1, 28, 28), 10)
+
+
+# Conventions that only the images show
+
+
+def test_real_images_and_noise_are_of_no_other_convention(ready):
+    real, others = ready.splits.test.images, ready.splits.validation.images
+    noise = torch.randint(0, 256, real.shape, dtype=torch.uint8)
+    for samples in (others, noise, torch.zeros_like(real), real.flip(3), (real.float() * 0.8).to(torch.uint8)):
+        assert find_convention(samples, real) is None
+
+
+def test_other_conventions_are_named(ready):
+    real = ready.splits.test.images
+    samples = ready.splits.validation.images
+    halved = ((samples.int() + 255) // 2).to(torch.uint8)
+    assert find_convention(255 - samples, real).startswith("inverted")
+    assert find_convention(halved, real).startswith("of half the contrast")
+
+
+def test_scrambled_channels_are_named(ready):
+    def coloured(images):
+        return torch.cat([images, images // 2, images // 3], 1)
+
+    real, samples = coloured(ready.splits.test.images), coloured(ready.splits.validation.images)
+    scrambled = samples.permute(0, 2, 3, 1).reshape(samples.shape)
+    assert find_convention(samples, real) is None
+    assert find_convention(scrambled, real).startswith("scrambled")

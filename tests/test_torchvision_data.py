@@ -71,7 +71,7 @@ def test_what_a_folder_lacks_or_has_damaged_is_named_with_what_to_do(small_kmnis
         KMNIST(dir=str(small_kmnist)).fetch()
     message = str(caught.value)
     assert f"data.dir={small_kmnist}: no t10k-labels-idx1-ubyte.gz in {small_kmnist}" in message
-    assert "Type data.dir=FOLDER with a folder that holds what torchvision downloads (train-images-idx3-" in message
+    assert "It has to hold what torchvision downloads (train-images-idx3-" in message
 
 
 @pytest.fixture

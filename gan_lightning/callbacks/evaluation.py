@@ -3,11 +3,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import PositiveInt
 from pytorch_lightning import Callback, Trainer
 
 from gan_lightning.callbacks.checkpoints import save
 from gan_lightning.callbacks.training_metrics import publish, send_to_loggers
+from gan_lightning.config.values import Seed
 from gan_lightning.data import ImageData
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation.protocol import SCORES
@@ -53,7 +54,7 @@ class Evaluation(Callback):
         every_n_epochs: PositiveInt | None = None,
         n: PositiveInt | None = None,
         score: MonitoredScore = "frechet",
-        seed: NonNegativeInt = 0,
+        seed: Seed = 0,
     ) -> None:
         self.every_n_epochs = every_n_epochs
         self.n = n

@@ -2,10 +2,11 @@ import math
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field, PositiveInt
 from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.utilities import rank_zero_only
 
+from gan_lightning.config.values import Seed
 from gan_lightning.data import ImageData
 from gan_lightning.images import grid, save_gif, save_png, to_uint8
 from gan_lightning.loggers import GuardedWandbLogger, log_picture
@@ -34,7 +35,7 @@ class SampleGrids(Callback):
         images: PositiveInt = 64,
         first: PositiveInt = 16,
         growth: Annotated[float, Field(ge=1)] = 1.2,
-        seed: NonNegativeInt = 0,
+        seed: Seed = 0,
     ) -> None:
         self.images = images
         self.first = first

@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import Field
 
 from gan_lightning.cli.options import CommandOptions, compose_data, read_options, split_data_overrides
+from gan_lightning.config.values import PathName
 
 
 class Options(CommandOptions):
@@ -17,7 +18,7 @@ class Options(CommandOptions):
     """
 
     data: str = Field(description="Name of the data set; its own options follow as data.KEY=VALUE.")
-    out: str | None = Field(None, description="Folder to keep a classifier in that is trained in any case.")
+    out: PathName | None = Field(None, description="Folder to keep a classifier in that is trained in any case.")
 
 
 def main(words: list[str]) -> None:

@@ -4,9 +4,10 @@ import textwrap
 
 from pydantic import Field
 
-from gan_lightning.cli.options import CommandOptions, keyed, parse, read_options
+from gan_lightning.cli.options import CommandOptions, compose_data, keyed, parse, read_options
 from gan_lightning.config.compose import compose, options
-from gan_lightning.config.messages import did_you_mean
+from gan_lightning.config.messages import did_you_mean, word_with_quotes
+from gan_lightning.config.values import PathName
 from gan_lightning.errors import UserError
 
 
@@ -20,7 +21,7 @@ class Options(CommandOptions):
     """
 
     name: str | None = Field(None, description="Data set to fetch; null: all of them.")
-    dir: str | None = Field(None, description="Folder that holds the files, or will; null: the cache.")
+    dir: PathName | None = Field(None, description="Folder that holds the files of name=; null: wherever they are.")
 
 
 def main(words: list[str]) -> None:
@@ -31,6 +32,10 @@ def main(words: list[str]) -> None:
         raise UserError(
             f"name={given.name} is not a data set that can be fetched.{did_you_mean(str(given.name), names)}"
         )
+    if given.dir is not None and given.name is None:
+        raise UserError(f"dir={given.dir} is the folder of one data set: type name=NAME, too, such as name=mnist")
+    if given.dir is not None and "dir" not in compose(f"data={given.name}").data:
+        raise UserError(f"name={given.name} comes with this program and is read from no other folder; leave dir= out")
     missing = 0
     for name in names if given.name is None else [given.name]:
         try:
@@ -46,12 +51,7 @@ def fetch(name: str, folder: str | None) -> str:
     """Fetch and read a data set; what it holds, and where it is."""
     from gan_lightning.build import build_data
 
-    cfg = compose(f"data={name}")
-    if folder is not None and "dir" in cfg.data:
-        cfg.data.dir = folder
-    data = build_data(cfg)
-    data.fetch()
-    splits = data.load()
-    sizes = " + ".join(f"{len(part.images):,} {split}" for split, part in splits._asdict().items())
-    shape = "x".join(map(str, data.image_shape))
-    return f"{sizes} images of {shape}, {len(data.class_names)} classes, in {data.location}"
+    data = build_data(compose_data(name, [] if folder is None else [word_with_quotes("data.dir", folder)]))
+    data.prepare_data()
+    data.setup()
+    return f"{data.describe()}, in {data.location}"

@@ -1,11 +1,12 @@
 """The command evaluate: every score of a trained generator, or of images of any origin."""
 
+import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field, PositiveInt
 
 from gan_lightning.cli.options import (
     RunOptions,
@@ -18,11 +19,14 @@ from gan_lightning.cli.options import (
 from gan_lightning.config.compose import options as choices
 from gan_lightning.config.messages import explained
 from gan_lightning.config.schema import check
+from gan_lightning.config.values import PathName, Seed
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation.protocol import Split
 
 if TYPE_CHECKING:
     from gan_lightning.training.run_folder import RunFolder
+
+log = logging.getLogger(__name__)
 
 
 class Options(RunOptions):
@@ -35,15 +39,15 @@ class Options(RunOptions):
     other program are compared with data=NAME, whose own options follow as data.KEY=VALUE.
     """
 
-    run: str | None = Field(None, description="Run folder, or one of its checkpoint files.")
-    images: str | None = Field(None, description="FILE.npz or FOLDER of images to score instead of a run.")
+    run: PathName | None = Field(None, description="Run folder, or one of its checkpoint files.")
+    images: PathName | None = Field(None, description="FILE.npz or FOLDER of images to score instead of a run.")
     data: str | None = Field(None, description="Data set that images= are compared with.")
-    out: str | None = Field(None, description="Folder for the scores of images=; null: beside the images.")
+    out: PathName | None = Field(None, description="Folder for the scores of images=; null: beside the images.")
     n: PositiveInt | None = Field(
         None, description="Number of samples, and of real images; null: as many as there are, at most 10,000."
     )
     split: Split = Field("test", description="Images to compare with: test, or validation for choices made before.")
-    seed: NonNegativeInt = Field(0, description="Seed of the noise that the samples of a run are drawn from.")
+    seed: Seed = Field(0, description="Seed of the noise that the samples of a run are drawn from.")
     tstr: bool = Field(False, description="Whether to train a classifier on samples and test it on real images, too.")
     inception: bool | str = Field(
         False, description="Whether to measure the Frechet distance of Inception's features, too; or its weights' FILE."
@@ -119,7 +123,7 @@ def evaluate_images(images: str, options: Options, of_data: list[str]) -> None:
     if options.data is None:
         raise UserError(f"data= is missing: which images are the real ones? Allowed: {', '.join(choices('data'))}")
     cfg = compose_data(options.data, of_data)
-    path = Path(images).expanduser().resolve()
+    path = Path(images).resolve()
 
     from gan_lightning.build import build_data
     from gan_lightning.evaluation.samples import read_samples
@@ -133,6 +137,16 @@ def evaluate_images(images: str, options: Options, of_data: list[str]) -> None:
     scorer = Scorer(
         data, options.split, options.n, available=len(samples), tstr=options.tstr, inception=options.inception
     )
+    warn_of_convention(samples, scorer.real.images, path)
     out = path.with_name(f"{path.stem}-scores") if options.out is None else Path(options.out)
     with locked_run(out):
         score_sources([image_source(samples, labels)], scorer, {"images": str(path)}, RunFolder(out))
+
+
+def warn_of_convention(samples: Any, real: Any, path: Path) -> None:
+    """Say so where samples look as if they were saved in another convention than real images."""
+    from gan_lightning.evaluation.plausibility import find_convention
+
+    convention = find_convention(samples, real)
+    if convention is not None:
+        log.warning("images=%s look %s if that is so: these scores are of the images as they are", path, convention)

@@ -5,6 +5,7 @@ its type, its default and a description once.
 """
 
 import inspect
+import re
 from collections.abc import Iterable
 from typing import Any, TypeVar, get_args, get_type_hints
 
@@ -13,9 +14,10 @@ from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import DictConfig
 from pydantic import BaseModel, ConfigDict, Field
 
-from gan_lightning.config.compose import compose
-from gan_lightning.config.messages import did_you_mean, explained, word_of
+from gan_lightning.config.compose import compose, groups, options, top_level_keys
+from gan_lightning.config.messages import did_you_mean, explained, word_of, word_with_quotes
 from gan_lightning.config.schema import check, check_value
+from gan_lightning.config.values import expand_home
 from gan_lightning.errors import UserError
 
 
@@ -46,7 +48,7 @@ def parse(words: Iterable[str]) -> list[Override]:
         UserError: A word is not of the form key=value, or names several values, which only a sweep takes.
     """
     with explained():
-        overrides = OverridesParser.create().parse_overrides(list(words))
+        overrides = OverridesParser.create().parse_overrides(list(map(take_path_literally, words)))
     for override in overrides:
         if override.is_sweep_override():
             key, text = override.key_or_group, text_of(override)
@@ -55,6 +57,49 @@ def parse(words: Iterable[str]) -> list[Override]:
                 f"{key}=[{text}] where the option takes a list; a value with a comma needs quotes: {word_of(key, text)}"
             )
     return overrides
+
+
+PATH_KEYS = ("data.dir", "hydra.run.dir", "hydra.sweep.dir", "run", "out", "images", "dir")
+"""Options of a configuration, and of the commands, that name a file or folder."""
+
+NUMBER = re.compile(r"[\d_.+-]*\d[\d_.e+-]*|true|false", re.IGNORECASE)
+"""What Hydra's grammar may read as a number or as yes or no."""
+
+
+def take_path_literally(word: str) -> str:
+    """A word whose value names a folder, written so that Hydra reads 2024 or 1e3 as a name, its ~ expanded.
+
+    Raises:
+        UserError: The folder's name is empty, or ~USER is nobody on this machine.
+    """
+    key, equals, value = word.partition("=")
+    if not equals or key.lstrip("+") not in PATH_KEYS or "," in value:
+        return word
+    if value and not value.startswith("~") and not NUMBER.fullmatch(value):
+        return word
+    try:
+        return word_with_quotes(key, expand_home(value))
+    except ValueError as error:
+        raise UserError(f"{word} is not allowed: it {error}") from error
+
+
+def check_choices(words: Iterable[str]) -> None:
+    """Refuse what cannot be the name of a choice of a config group, such as data=[1]: Hydra would stumble over it.
+
+    Raises:
+        UserError: It names the word, and what is allowed.
+    """
+    for word in words:
+        group = word.lstrip("+").partition("=")[0]
+        if word.startswith("~") and group[1:] in top_level_keys():
+            raise UserError(f"{word} is not possible: every run has one; type {group[1:]}=, or leave {word} out")
+        if "=" not in word or group not in groups():
+            continue
+        with explained():
+            override = OverridesParser.create().parse_override(word)
+        value = None if override.is_sweep_override() else override.value()
+        if not all(isinstance(each, str | None) for each in (value if isinstance(value, list) else [value])):
+            raise UserError(f"{word} is not a valid choice.{did_you_mean(text_of(override), options(group))}")
 
 
 def text_of(override: Override) -> str:
@@ -111,8 +156,14 @@ def read_options(schema: type[AnyOptions], overrides: dict[str, Override]) -> An
 def typed_value(override: Override, hint: Any) -> Any:
     """The value of an override; a number is text where a name is wanted: run=2026 is the folder 2026."""
     value = override.value()
-    wants_text = str in (hint, *get_args(hint)) and bool not in get_args(hint)
+    kinds = kinds_of(hint)
+    wants_text = str in kinds and bool not in kinds
     return text_of(override) if wants_text and isinstance(value, bool | int | float) else value
+
+
+def kinds_of(hint: Any) -> set[Any]:
+    """The types that a hint names, inside unions and annotations, too."""
+    return {hint}.union(*map(kinds_of, get_args(hint)))
 
 
 def compose_data(name: str, of_data: Iterable[str]) -> DictConfig:
@@ -122,8 +173,10 @@ def compose_data(name: str, of_data: Iterable[str]) -> DictConfig:
         name: A choice of the config group `data`.
         of_data: Words such as data.dir=FOLDER.
     """
-    with explained():
-        cfg = compose(f"data={name}", *of_data)
+    words = [f"data={name}", *of_data]
+    check_choices(words)
+    with explained(words):
+        cfg = compose(*words)
     check(cfg)
     return cfg
 

@@ -12,10 +12,12 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import Field
 
-from gan_lightning.cli.options import RunOptions, keyed, parse, read_options
+from gan_lightning.cli.options import RunOptions, check_choices, keyed, parse, read_options
 from gan_lightning.config.compose import compose
 from gan_lightning.config.messages import did_you_mean, explained
+from gan_lightning.config.schema import check
 from gan_lightning.config.stored import check_places
+from gan_lightning.config.values import PathName
 from gan_lightning.errors import UserError
 
 if TYPE_CHECKING:
@@ -28,6 +30,10 @@ ACCELERATOR_KEYS = ("accelerator", "devices", "strategy", "sync_batchnorm")
 """What the files of conf/accelerator set."""
 
 
+SMALLEST = {"accelerator": "accelerator=auto", "logger": "logger=csv"}
+"""The choice of a group that asks for the least."""
+
+
 class Options(RunOptions):
     """Go on where a run stopped, in its own folder.
 
@@ -37,7 +43,7 @@ class Options(RunOptions):
     max_generator_steps=, precision=, trainer.KEY=, callbacks.NAME.KEY=, data.dir=, accelerator= and logger=.
     """
 
-    run: str = Field(description="Run folder; its last checkpoint is where training goes on.")
+    run: PathName = Field(description="Run folder; its last checkpoint is where training goes on.")
 
 
 def main(words: list[str]) -> None:
@@ -117,6 +123,7 @@ def apply_overrides(cfg: DictConfig, overrides: Iterable[Override]) -> DictConfi
                 change(cfg, override)
         else:
             raise fixed_option_error(cfg, key)
+    check(cfg)
     return cfg
 
 
@@ -133,8 +140,12 @@ def fixed_option_error(cfg: DictConfig, key: str) -> UserError:
 
 def choose(cfg: DictConfig, group: str, override: Override) -> None:
     """Take another choice of the groups `accelerator` and `logger`."""
-    with explained():
-        chosen = compose(str(override.input_line))
+    word = str(override.input_line)
+    if override.type is OverrideType.DEL:
+        raise UserError(f"{word}: every run has one; type {group}=NAME, such as {SMALLEST[group]}")
+    check_choices([word])
+    with explained([word]):
+        chosen = compose(word)
     if group == "logger":
         cfg.logger = chosen.logger
     else:

@@ -49,14 +49,18 @@ def main(words: list[str]) -> None:
     """
     import hydra
 
+    from gan_lightning.cli.options import check_choices, take_path_literally
     from gan_lightning.config.compose import CONF_DIR
     from gan_lightning.config.messages import explained
 
-    words = sorted(words, key=lambda word: word not in ("-m", "--multirun"))  # Hydra takes no flag between overrides
+    check_choices(words)
+    words = sorted(
+        map(take_path_literally, words), key=lambda word: word not in ("-m", "--multirun")
+    )  # Hydra takes no flag between overrides
     sys.argv[1:] = words  # what Hydra, and the helper processes of a several-process run, read
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands its errors on instead of printing them
     errors: list[Exception] = []
-    with explained():
+    with explained(words):
         hydra.main(str(CONF_DIR), "train", version_base="1.3")(lambda cfg: run_job(cfg, errors))()
     if errors:
         raise errors[0]
@@ -80,17 +84,24 @@ def run_job(cfg: DictConfig, errors: list[Exception]) -> float | None:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
+    from gan_lightning.config.schema import check
     from gan_lightning.training.resumable import train_job
     from gan_lightning.training.run import refuse_used, train
     from gan_lightning.training.run_folder import RunFolder
 
     hydra_cfg = HydraConfig.get()
+    if hydra_cfg.job.chdir:
+        errors.append(
+            UserError("hydra.job.chdir=true changes what relative paths mean, such as data.dir=; leave it out")
+        )
+        return FAILED
     sweeping = hydra_cfg.mode == RunMode.MULTIRUN
     folder = RunFolder(Path(hydra_cfg.runtime.output_dir))
     choices: Any = hydra_cfg.runtime.choices
     name = hydra_cfg.job.override_dirname or f"{choices.model}-{choices.data}"
     try:
         if sweeping:
+            check(cfg)
             check_single_process(cfg)
             result = train_job(cfg, folder, name, group=Path(hydra_cfg.sweep.dir).name)
         else:

@@ -10,7 +10,13 @@ from typing import Any
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
+from omegaconf.errors import (
+    ConfigAttributeError,
+    ConfigKeyError,
+    InterpolationResolutionError,
+    MissingMandatoryValue,
+    OmegaConfBaseException,
+)
 
 from gan_lightning.config.compose import groups, options
 from gan_lightning.errors import UserError
@@ -20,12 +26,25 @@ CONFIG_ERRORS = (HydraException, OmegaConfBaseException, ValueError)
 
 
 @contextmanager
-def explained() -> Iterator[None]:
-    """Raise errors of composing and changing a configuration as UserErrors in plain words."""
+def explained(words: Sequence[str] = ()) -> Iterator[None]:
+    """Raise errors of composing and changing a configuration as UserErrors in plain words.
+
+    Args:
+        words: The command line, whose words are named where it is not known which of them Hydra stumbled over.
+    """
     try:
         yield
+    except UserError:
+        raise
+    except InterpolationResolutionError as error:
+        culprits = [word for word in words if "${" in word]
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{shlex.join(culprits)}: {reason}" if culprits else f"{error.full_key}: {reason}") from error
     except CONFIG_ERRORS as error:
         raise explain(error) from error
+    except Exception as error:  # Hydra asserts, and looks into values before it knows their types
+        reason = f"{type(error).__name__}: {error}".rstrip(": ")
+        raise UserError(f"no configuration can be composed of these words ({reason}): {shlex.join(words)}") from error
 
 
 def explain(error: Exception) -> UserError:
@@ -50,7 +69,8 @@ def explain_key(full_key: str, parent_node: DictConfig) -> str:
     allowed = {str(name) for name in parent_node if not str(name).startswith("_")}
     if not parent:
         allowed = (allowed | set(groups())) - {"hydra"}
-    hint = did_you_mean(key, allowed, f"{parent}." if parent else "", keys_ending_in(key, parent_node._get_root()))
+    elsewhere = [each for each in keys_ending_in(key, parent_node._get_root()) if not each.startswith("hydra.")]
+    hint = did_you_mean(key, allowed, f"{parent}." if parent else "", elsewhere)
     return f"{full_key} is not a valid option.{hint}"
 
 
@@ -96,7 +116,12 @@ def word_of(key: str, value: object) -> str:
     text = str(value)
     if re.fullmatch(r"[\w./:+%@-]+", text, re.ASCII):
         return f"{key}={text}"
-    return shlex.quote(f"{key}={QuotedString(text, Quote.double).with_quotes()}")
+    return shlex.quote(word_with_quotes(key, text))
+
+
+def word_with_quotes(key: str, value: object) -> str:
+    """`key="value"` as Hydra's grammar reads it, whatever characters the value has."""
+    return f"{key}={QuotedString(str(value), Quote.double).with_quotes()}"
 
 
 def did_you_mean(word: str, allowed: Iterable[str], prefix: str = "", elsewhere: Sequence[str] = ()) -> str:

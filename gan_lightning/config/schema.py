@@ -3,20 +3,26 @@
 import inspect
 import json
 import pkgutil
+import re
 from typing import Any, Literal, NamedTuple, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
-from pydantic import ConfigDict, NonNegativeInt, PositiveInt, TypeAdapter, ValidationError
+from pydantic import ConfigDict, PositiveInt, TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError
 
 from gan_lightning.config.compose import options, top_level_keys
 from gan_lightning.config.messages import did_you_mean, explained, keys_ending_in
+from gan_lightning.config.trainer import REFUSED, TAKEN
+from gan_lightning.config.values import Seed
 from gan_lightning.errors import UserError
 
 Precision = Literal["auto", "bf16", 32]
 
+WISH = re.compile(r"^(Input|Value error,|String|List|Dictionary|Tuple|Decimal input) ")
+"""What stands before "should be ..." in pydantic's messages."""
+
 SETTINGS: dict[str, Any] = {
-    "seed": NonNegativeInt,
+    "seed": Seed,
     "precision": Precision,
     "max_images": PositiveInt | None,
     "max_generator_steps": PositiveInt | None,
@@ -25,18 +31,26 @@ SETTINGS: dict[str, Any] = {
 }
 """The top-level keys that hold a value; every other one is a mapping."""
 
-STRICTER: dict[str, Any] = {
-    "trainer.max_epochs": PositiveInt | Literal[-1] | None,
-    "trainer.devices": PositiveInt | Literal[-1, "auto"] | list[NonNegativeInt],
-    "trainer.accelerator": Literal["auto", "cpu", "gpu", "cuda", "mps", "tpu"],
-}
-"""Options of pytorch-lightning's Trainer whose own type hints let mistakes through."""
+TRAINER = "pytorch_lightning.Trainer"
+"""What `trainer._target_` names: a run has no other trainer."""
 
 SET_BY_MODELS = ("network", "loss", "optimizer", "conditioning", "updates")
 """Groups in which the files of models and experiments state numbers that another choice may not have."""
 
-HYDRAS_OWN = ("_target_", "_partial_", "_convert_", "_recursive_", "_args_")
-"""Keys that tell Hydra how to build a node."""
+SINGLE_PARTS = ("data", "loss", "augment", "conditioning", "updates", "optimizer", "model", "network.generator",
+                "network.discriminator")  # fmt: skip
+"""Where a configuration names one class."""
+
+PARTS_BY_NAME = ("penalty", "auxiliary", "annealing", "logger", "callbacks")
+"""Groups that hold any number of classes, by names of their own."""
+
+HYDRAS_OWN: dict[str, Any] = {
+    "_target_": str,
+    "_partial_": bool,
+    "_convert_": Literal["none", "partial", "object", "all"],
+    "_recursive_": bool,
+}
+"""Keys that tell Hydra how to build a node, and what they may hold."""
 
 
 class Argument(NamedTuple):
@@ -67,13 +81,44 @@ def check(cfg: DictConfig) -> None:
     with explained():
         plain = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     assert isinstance(plain, dict)
-    allowed = top_level_keys()
+    check_top_level(plain)
     for key, node in ((str(key), node) for key, node in plain.items()):
-        if key not in allowed:
-            raise UserError(f"{key} is not a valid option.{did_you_mean(key, allowed)}")
         convert(cfg, key, node, SETTINGS.get(key, dict))
-        check_node(cfg, key, node)
+        if key == "trainer":
+            check_trainer(cfg, node)
+        else:
+            check_node(cfg, key, node)
         check_parts(key, node)
+    check_single_parts(cfg)
+
+
+def check_top_level(plain: dict[Any, Any]) -> None:
+    """Refuse keys that no configuration has, and a configuration that lacks one of those that all have."""
+    allowed = top_level_keys()
+    for key in plain:
+        if key not in allowed:
+            raise UserError(f"{key} is not a valid option.{did_you_mean(str(key), allowed)}")
+    for key in allowed:
+        if key not in plain:
+            raise UserError(f"{key} is missing: every run has one; leave ~{key} out")
+
+
+def check_trainer(cfg: DictConfig, node: dict[str, Any]) -> None:
+    """Check options of Lightning's Trainer: those that a run takes are converted, the others refused.
+
+    Args:
+        cfg: The composed configuration, whose values are converted in place.
+        node: Its part `trainer`, resolved.
+    """
+    if node.get("_target_") != TRAINER:
+        raise UserError(f"trainer._target_={node.get('_target_')} is not allowed: a run is trained by {TRAINER}")
+    for key, value in node.items():
+        path = f"trainer.{key}"
+        if key in REFUSED:
+            raise UserError(f"{path} is not an option of a run: {REFUSED[key]}")
+        if key != "_target_" and key not in TAKEN:
+            raise UserError(f"{path} is not a valid option.{did_you_mean(str(key), TAKEN, 'trainer.')}")
+        convert(cfg, path, value, TAKEN.get(key, str))
 
 
 def check_node(cfg: DictConfig, path: str, node: Any) -> None:
@@ -87,28 +132,48 @@ def check_node(cfg: DictConfig, path: str, node: Any) -> None:
 
 def check_arguments(cfg: DictConfig, path: str, node: dict[str, Any]) -> None:
     """Check one node's keys and values against the signature of its `_target_`."""
-    arguments = arguments_of(locate(f"{path}._target_", node["_target_"]))
+    convert(cfg, f"{path}._target_", node["_target_"], str)
+    target = locate(f"{path}._target_", node["_target_"])
+    try:
+        arguments = arguments_of(target)
+    except (ValueError, TypeError) as error:  # some of what is written in C
+        raise UserError(f"{path}._target_={node['_target_']} says nothing about its arguments: {error}") from error
     # the program, not the user, gives the required arguments that no file sets
     names = [name for name, argument in arguments.items() if name in node or not argument.required]
-    for key in (key for key in node if key not in HYDRAS_OWN):
-        if key not in names:
-            elsewhere = [full for full in keys_ending_in(key, cfg) if full != f"{path}.{key}"]
-            hint = did_you_mean(key, names, f"{path}.", elsewhere)
+    for key, value in node.items():
+        if key not in names and key not in HYDRAS_OWN:
+            elsewhere = [each for each in keys_ending_in(str(key), cfg) if each != f"{path}.{key}"]
+            hint = did_you_mean(str(key), names, f"{path}.", elsewhere)
             raise UserError(f"{path}.{key} is not a valid option.{hint}{advise_on_models(path)}")
-        if not holds_node(node[key]):
-            convert(cfg, f"{path}.{key}", node[key], STRICTER.get(f"{path}.{key}", arguments[key].hint))
+        if key in HYDRAS_OWN or not holds_node(value):
+            convert(cfg, f"{path}.{key}", value, HYDRAS_OWN[key] if key in HYDRAS_OWN else arguments[key].hint)
 
 
 def check_parts(group: str, parts: Any) -> None:
     """Refuse numbers of a part, such as a penalty, that is not chosen: it would be left out silently."""
-    if not isinstance(parts, dict) or "_target_" in parts:
+    if not isinstance(parts, dict) or group not in PARTS_BY_NAME:
         return
     for name, part in parts.items():
+        if part and not isinstance(part, dict):
+            raise UserError(f"{group}.{name}={part} is not allowed: it should be a class with its options, or null")
+        if part and "_target_" not in part and name not in options(group):
+            raise UserError(
+                f"{group}.{name} names no class: type {group}.{name}._target_=CLASS, or leave {group}.{name} out"
+            )
         if isinstance(part, dict) and part and "_target_" not in part and name in options(group):
             raise UserError(
                 f"{group}.{name} has numbers, which a file of the model or experiment sets, but {group}={name} is not "
                 f"chosen: leave {group}= out, or type ~{group}.{name}, too"
             )
+
+
+def check_single_parts(cfg: DictConfig) -> None:
+    """Refuse a configuration that lacks one of the parts that every run has, or has a number in its place."""
+    for path in SINGLE_PARTS:
+        node = OmegaConf.select(cfg, path)
+        if not OmegaConf.is_dict(node) or "_target_" not in node:
+            group = path.partition(".")[0]
+            raise UserError(f"{path} names no class: type {group}=NAME, and leave {path}= and ~{path} out")
 
 
 def holds_node(value: Any) -> bool:
@@ -133,26 +198,36 @@ def check_value(path: str, value: Any, expected: Any) -> Any:
     Raises:
         UserError: The value is of another type, or out of the hint's range.
     """
-    try:
-        adapter = TypeAdapter(expected, config=ConfigDict(arbitrary_types_allowed=True))
-    except PydanticSchemaGenerationError:
+    adapter = adapter_of(expected)
+    if adapter is None:
         return value
-    except TypeError:  # a config is refused for hints that carry their own
-        adapter = TypeAdapter(expected)
     try:
-        return adapter.validate_python(value)
+        checked = adapter.validate_python(value)
     except ValidationError as error:
-        wishes = dict.fromkeys(detail["msg"].removeprefix("Input ") for detail in error.errors())
+        wishes = dict.fromkeys(WISH.sub("", detail["msg"]) for detail in error.errors())
         raise UserError(
             f"{path}={value} is not allowed: it {', or it '.join(wishes)}{advise_on_models(path)}"
         ) from error
+    if isinstance(value, bool) and isinstance(checked, int | float) and not isinstance(checked, bool):
+        raise UserError(f"{path}={str(value).lower()} is not allowed: it should be a number{advise_on_models(path)}")
+    return checked
+
+
+def adapter_of(expected: Any) -> TypeAdapter[Any] | None:
+    """What checks values against a hint; None for a hint that says nothing about plain values."""
+    try:
+        return TypeAdapter(expected, config=ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False))
+    except PydanticSchemaGenerationError:
+        return None
+    except TypeError:  # a config is refused for hints that carry their own
+        return TypeAdapter(expected)
 
 
 def locate(path: str, target: str) -> Any:
     """The class or function that a dotted name names."""
     try:
         located = pkgutil.resolve_name(target)
-    except (ValueError, ImportError, AttributeError) as error:
+    except (SystemExit, Exception) as error:  # whatever the module does when it is imported
         raise UserError(f"{path}={target} names nothing that can be imported: {error}") from error
     if not callable(located):
         raise UserError(f"{path}={target} is neither a class nor a function; type the dotted name of one")

@@ -1,17 +1,22 @@
 """A data set of small images as a LightningDataModule: three splits in memory, whose batches a loader cuts."""
 
+import logging
 from abc import abstractmethod
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
 import torch
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import PositiveInt
 from pytorch_lightning import LightningDataModule
+from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 
+from gan_lightning.config.values import Seed
 from gan_lightning.data.loader import Batch, BatchLoader
 from gan_lightning.errors import UserError
 from gan_lightning.images import ImageShape
+
+log = logging.getLogger(__name__)
 
 DEVICE_CACHE_SHARE = 0.25  # of a GPU's free memory that the training images may take
 
@@ -75,7 +80,7 @@ class ImageData(LightningDataModule):
     mirrored = False
     evaluation_images = 10_000
 
-    def __init__(self, batch_size: PositiveInt = 64, seed: NonNegativeInt = 0, balanced: bool = False) -> None:
+    def __init__(self, batch_size: PositiveInt = 64, seed: Seed = 0, balanced: bool = False) -> None:
         super().__init__()
         self.batch_size = batch_size
         self.seed = seed
@@ -117,15 +122,29 @@ class ImageData(LightningDataModule):
         self.fetch()
 
     def setup(self, stage: str | None = None) -> None:
-        """Read the splits into memory."""
+        """Read the splits into memory, and say what was found."""
         if self.splits is None:
             self.splits = self.load()
+            self.announce()
         available = len(self.training.images)
         if self.batch_size > available:
             raise UserError(
                 f"data.batch_size={self.batch_size} is larger than the {available:,} training images; "
                 f"type data.batch_size={min(64, available)}"
             )
+
+    @rank_zero_only
+    def announce(self) -> None:
+        """Say what was read."""
+        log.info("data        %s", self.describe())
+
+    def describe(self) -> str:
+        """The name, images of each split, shape and classes in a line, after `setup`."""
+        assert self.splits is not None, "call setup() first"
+        sizes = " + ".join(f"{len(part.images):,} {split}" for split, part in self.splits._asdict().items())
+        count = len(self.class_names)
+        classes = f"{count:,} classes" if count > 1 else "one class" if count else "no classes"
+        return f"{self.short_name}: {sizes} images of {'x'.join(map(str, self.image_shape))}, {classes}"
 
     @property
     def training(self) -> Batch:

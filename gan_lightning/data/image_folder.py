@@ -1,42 +1,73 @@
+"""The user's own pictures as a data set."""
+
+import hashlib
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
-from pydantic import NonNegativeFloat
+from pydantic import Field
 
-from gan_lightning.data.image_data import ImageData, Splits, hold_out
+from gan_lightning.config.values import PathName
+from gan_lightning.data.image_data import ImageData, Splits
 from gan_lightning.data.loader import Batch
+from gan_lightning.data.pictures import (
+    GRAY_MODES,
+    SUFFIXES,
+    Background,
+    check_file_size,
+    decode_bytes,
+    read_header,
+)
 from gan_lightning.errors import UserError
 from gan_lightning.images import ImageShape
 
-SUFFIXES = {".png", ".jpg", ".jpeg"}
 SIZES = (28, 32, 64)
-GRAY_MODES = {"1", "L", "LA", "I", "I;16"}
+
+HASH_RANGE = 2**64
+
+NAMED = 5
+"""Skipped files that a message names before it only counts them."""
+
+
+class Found(NamedTuple):
+    """What a folder of pictures holds.
+
+    Attributes:
+        files: The pictures, sorted by name.
+        skipped: Reason for leaving out each other file or folder, by its path inside the folder.
+    """
+
+    files: list[Path]
+    skipped: dict[str, str]
 
 
 class ImageFolder(ImageData):
-    """The user's own PNG or JPEG files, gray or RGB, of 28, 32 or 64 pixels, or resized to one of these.
+    """The user's own picture files, gray or RGB, of 28, 32 or 64 pixels, or resized to one of these.
 
-    Files directly in the folder have no classes; with sub-folders each is a class, named by the folder.
+    Files directly in the folder have no classes; with sub-folders each is a class, named by the folder. Which split a
+    picture is in depends on the bytes of its file alone, so that new files never move old ones, and copies of a
+    picture are in one split.
 
     Args:
         dir: Folder of the images.
         size: Height and width that each image's central square is resized to; None takes the files' own size, which
             must be the same for all.
         channels: Number of channels, 1 (gray) or 3 (RGB); None means gray when every file is gray, else RGB.
-        held_out: Share of the images in the validation split, and again in the test split.
+        held_out: Probability with which an image is in the validation split, and again in the test split.
+        background: Colour that shows where an image is transparent.
         options: Options that every data set has: `batch_size`, `seed`, `balanced`.
     """
 
     def __init__(
         self,
-        dir: str | None = None,
+        dir: PathName | None = None,
         size: Literal[28, 32, 64] | None = None,
         channels: Literal[1, 3] | None = None,
-        held_out: NonNegativeFloat = 0.1,
+        held_out: Annotated[float, Field(ge=0)] = 0.1,
+        background: Background = "black",
         **options: Any,
     ) -> None:
         super().__init__(**options)
@@ -49,7 +80,8 @@ class ImageFolder(ImageData):
             )
         self.dir = Path(dir).expanduser()
         self.held_out = held_out
-        self.files = find_images(self.dir)
+        self.background: Background = background
+        self.files, self.skipped = find_images(self.dir)
         self.shape = common_shape(self.files, size, channels)
 
     @property
@@ -76,28 +108,133 @@ class ImageFolder(ImageData):
         """The files are the user's: nothing to fetch."""
 
     def load(self) -> Splits:
-        """Decode every file once into one uint8 tensor."""
-        images = np.empty((len(self.files), *self.shape), np.uint8)
+        """Decode every file once into one uint8 tensor, and split it by the files' hashes."""
+        images, places = np.empty((len(self.files), *self.shape), np.uint8), np.empty(len(self.files))
         for index, file in enumerate(self.files):
-            images[index] = decode(file, self.shape)
+            check_file_size(file)
+            content = file.read_bytes()
+            images[index] = decode_bytes(file, content, self.shape, self.background)
+            places[index] = place_of(content)
         names = {name: label for label, name in enumerate(self.class_names)}
         labels = torch.tensor([names.get(file.parent.name, 0) for file in self.files])
-        count = int(len(self.files) * self.held_out)
-        rest, test = hold_out(Batch(torch.from_numpy(images), labels), count)
-        return Splits(*hold_out(rest, count), test)
+        return split_by_place(Batch(torch.from_numpy(images), labels), torch.from_numpy(places), self.held_out)
+
+    def describe(self) -> str:
+        """Also what was left out, and why."""
+        return "\n".join([super().describe(), *describe_skipped(self.skipped)])
 
 
-def find_images(folder: Path, option: str = "data.dir") -> list[Path]:
-    """PNG and JPEG files of a folder, or of its sub-folders when it has none itself, sorted by name."""
+# Splits
+
+
+def place_of(content: bytes) -> float:
+    """A number in [0, 1) that depends on a file's bytes alone, uniformly distributed over files."""
+    return int.from_bytes(hashlib.sha256(content).digest()[:8], "big") / HASH_RANGE
+
+
+def split_by_place(data: Batch, places: torch.Tensor, held_out: float) -> Splits:
+    """The images with places in [0, h) for test, [h, 2 h) for validation and the others for training.
+
+    Args:
+        data: All images, in the order of their files.
+        places: Number in [0, 1) of each, float64 (N,).
+        held_out: Probability h.
+
+    Raises:
+        UserError: No image is left for training.
+    """
+    test, validation = places < held_out, (places >= held_out) & (places < 2 * held_out)
+    training = ~(test | validation)
+    if not training.any():
+        raise UserError(
+            f"all {len(places):,} images are held out by data.held_out={held_out}; add images, or type data.held_out=0"
+        )
+    return Splits(*(Batch(data.images[part], data.labels[part]) for part in (training, validation, test)))
+
+
+# Files
+
+
+def find_images(folder: Path, option: str = "data.dir") -> Found:
+    """Picture files of a folder, or of its sub-folders when it has none itself, and what else is there.
+
+    Hidden files and folders are left out, `__MACOSX` (which macOS puts into archives) and whatever is no regular file.
+    """
     if not folder.is_dir():
         raise UserError(f"{option}={folder} is not a folder; type {option}=FOLDER with the folder of your images")
-    for pattern in ("*", "*/*"):
-        files = sorted(file for file in folder.glob(pattern) if file.suffix.lower() in SUFFIXES)
-        if files:
-            return files
+    here = sort_entries(folder, folder)
+    if here.files:
+        return Found(here.files, {**here.skipped, **dict.fromkeys(names_of(folders_of(folder), folder), BESIDE_IMAGES)})
+    inside = [sort_entries(each, folder, nested=True) for each in folders_of(folder)]
+    files = [file for each in inside for file in each.files]
+    skipped = here.skipped | {name: why for each in inside for name, why in each.skipped.items()}
+    if files:
+        return Found(files, skipped)
+    suffixes = ", ".join(sorted(SUFFIXES))
     raise UserError(
-        f"{option}={folder} holds no image; {', '.join(sorted(SUFFIXES))} files are read, from it or its sub-folders"
+        "\n".join(
+            [
+                f"{option}={folder} holds no image; {suffixes} files are read, from it or its sub-folders",
+                *describe_skipped(skipped),
+            ]
+        )
     )
+
+
+BESIDE_IMAGES = "a folder beside images, which therefore have no classes"
+
+
+def sort_entries(folder: Path, root: Path, nested: bool = False) -> Found:
+    """The pictures directly in a folder, and why its other entries are left out; folders only where they are nested."""
+    files, skipped = [], {}
+    for entry in sorted(folder.iterdir()):
+        reason = reason_to_skip(entry, nested)
+        if reason is None and entry.is_file():
+            files.append(entry)
+        elif reason is not None:
+            skipped.update(dict.fromkeys(names_of([entry], root), reason))
+    if nested and not files:
+        skipped.update(dict.fromkeys(names_of([folder], root), "a folder without images"))
+    return Found(files, skipped)
+
+
+def reason_to_skip(entry: Path, nested: bool) -> str | None:
+    """Why an entry of a folder is no picture; None for a picture, and for a folder that may hold some."""
+    if is_hidden(entry):
+        return "hidden"
+    if entry.is_dir():
+        return "a folder inside a class's folder" if nested else None
+    if not entry.is_file():
+        return "not a regular file"
+    return None if entry.suffix.lower() in SUFFIXES else f"{entry.suffix or 'no suffix'}: not a format that is read"
+
+
+def is_hidden(entry: Path) -> bool:
+    """Whether programs other than the user put it there: .DS_Store, .ipynb_checkpoints, __MACOSX."""
+    return entry.name.startswith(".") or entry.name == "__MACOSX"
+
+
+def folders_of(folder: Path) -> list[Path]:
+    """The sub-folders that may be classes, sorted by name."""
+    return sorted(entry for entry in folder.iterdir() if not is_hidden(entry) and entry.is_dir())
+
+
+def names_of(entries: Sequence[Path], root: Path) -> list[str]:
+    """Paths inside the folder, a / behind those of folders."""
+    return [f"{entry.relative_to(root)}{'/' if entry.is_dir() else ''}" for entry in entries]
+
+
+def describe_skipped(skipped: dict[str, str]) -> list[str]:
+    """A line for each reason to leave something out, with the first few names."""
+    lines = []
+    for reason in dict.fromkeys(skipped.values()):
+        names = [name for name, why in skipped.items() if why == reason]
+        more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+        lines.append(f"left out    {', '.join(names[:NAMED])}{more} ({reason})")
+    return lines
+
+
+# Shapes
 
 
 def common_shape(files: list[Path], size: int | None, channels: int | None) -> ImageShape:
@@ -125,37 +262,3 @@ def common_size(files: list[Path], dimensions: list[tuple[int, int]]) -> int:
             "type data.size=28, 32 or 64 to crop and resize them all"
         )
     return width
-
-
-def read_header(file: Path) -> tuple[tuple[int, int], str]:
-    """(width, height) and colour mode, without decoding the pixels."""
-    try:
-        with Image.open(file) as image:
-            return image.size, image.mode
-    except OSError as error:
-        raise unreadable(file, error) from error
-
-
-def decode(file: Path, shape: ImageShape) -> np.ndarray:
-    """One file as uint8 (C, H, W): central square, resized when its size differs."""
-    channels, height, width = shape
-    try:
-        with Image.open(file) as opened:
-            image = eight_bits(ImageOps.exif_transpose(opened)).convert("L" if channels == 1 else "RGB")
-    except (OSError, SyntaxError) as error:
-        raise unreadable(file, error) from error
-    if image.size != (width, height):
-        image = ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS)
-    return np.asarray(image).reshape(height, width, channels).transpose(2, 0, 1)
-
-
-def eight_bits(image: Image.Image) -> Image.Image:
-    """A 16-bit gray picture scaled to 8 bits (Pillow would cut every value above 255); any other as it is."""
-    if image.mode not in ("I", "I;16", "I;16B", "I;16L"):
-        return image
-    return Image.fromarray((np.asarray(image).clip(0, 65535) / 257).round().astype(np.uint8))
-
-
-def unreadable(file: Path, error: Exception) -> UserError:
-    """The error for a file that is no image or only part of one."""
-    return UserError(f"{file} cannot be read as an image ({error}); delete it or replace it")

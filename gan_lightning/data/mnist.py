@@ -47,6 +47,8 @@ class FashionMNIST(TorchvisionData):
 
     def sources(self) -> list[tuple[str, Source]]:
         """Debian packages this data set: a second source beside the one mirror that torchvision knows."""
+        if self.dir is not None:
+            return super().sources()
         return [*super().sources(), (f"Debian's package {DEBIAN_PACKAGE}", partial(unpack_debian, self.files))]
 
 
@@ -70,8 +72,8 @@ class QMNIST(TorchvisionData):
         f"qmnist-{part}-{kind}" for part in ("train", "test") for kind in ("images-idx3-ubyte", "labels-idx2-int")
     )
 
-    @property
-    def archives(self) -> list[tuple[str, str]]:
+    @classmethod
+    def published(cls) -> list[tuple[str, str]]:
         """Those of the training and test digits; the third part of the data set is all of NIST's."""
         return [(Path(url).name, md5) for part in ("train", "test") for url, md5 in datasets.QMNIST.resources[part]]
 
@@ -109,8 +111,8 @@ class EMNIST(TorchvisionData):
         """torchvision's, without the one that has no images: the letters are counted from 1."""
         return [name for name in datasets.EMNIST.classes_split_dict[self.split] if name != "N/A"]
 
-    @property
-    def archives(self) -> list[tuple[str, str]]:
+    @classmethod
+    def published(cls) -> list[tuple[str, str]]:
         """One, of all splits."""
         return [(Path(datasets.EMNIST.url).name, datasets.EMNIST.md5)]
 

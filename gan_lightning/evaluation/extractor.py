@@ -126,7 +126,7 @@ def load_extractor(folder: Path, name: str) -> Extractor:
         with torch.device("meta"):  # initial weights would advance the random state of a training run
             classifier = Classifier(card["channels"], card["classes"])
         classifier.load_state_dict(load(content), assign=True)
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+    except (OSError, ValueError, TypeError, LookupError, RuntimeError, OverflowError, SafetensorError) as error:
         raise UserError(f"the reference classifier {file} cannot be read ({error}); {remedy}") from error
     return Extractor(classifier.requires_grad_(False).eval(), card)
 

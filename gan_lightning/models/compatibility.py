@@ -84,6 +84,21 @@ def check_batch(discriminator: nn.Module, pack: int, batch_size: int, processes:
     check_multiple(f"showing D groups of {together}{shares}", together * processes, batch_size)
 
 
+def check_batch_norm(module: nn.Module, batch_size: int, processes: int) -> None:
+    """Refuse a batch that gives batch norm after a fully connected layer one sample, which has no variance.
+
+    Args:
+        module: Both networks.
+        batch_size: Number of samples that a network sees at once, all processes together.
+        processes: Number of processes that share them.
+    """
+    if batch_size // processes < 2 and any(isinstance(each, nn.BatchNorm1d) for each in module.modules()):
+        raise UserError(
+            f"data.batch_size={batch_size} gives batch norm one sample in each process, whose variance is 0; type "
+            f"data.batch_size={2 * processes}, or network.generator.norm=none network.discriminator.norm=none"
+        )
+
+
 def check_generator_batch(updates: Alternating, loss: Loss) -> None:
     """Refuse a larger batch where G's step reuses fakes of D's step or compares each with a real image."""
     if updates.generator_batch > 1 and (updates.share_fakes or loss.relativistic):

@@ -99,6 +99,6 @@ def plot_grids(grids: Mapping[str, Any], out: Path) -> None:
         panel.axis("off")
     for panel, (title, grid) in zip(figure.axes, grids.items(), strict=False):
         panel.imshow(grid, cmap="gray", vmin=0, vmax=1)
-        panel.set_title(title, fontsize=9, wrap=True)
+        panel.set_title(title, fontsize=9, wrap=True, parse_math=False)
     with replacing(out) as file:
         FigureCanvasAgg(figure).print_png(file)

@@ -120,7 +120,7 @@ def plot_classes(shares: list[float], target: list[float], names: list[str], out
     axes.bar(places, shares, label="samples")
     axes.step(places, target, "k", where="mid", linewidth=1, label="target")
     if len(names) <= 30:
-        axes.set_xticks(places, names, rotation=30 if max(map(len, names)) > 3 else 0)
+        axes.set_xticks(places, names, rotation=30 if max(map(len, names)) > 3 else 0, parse_math=False)
     axes.set_ylabel("share of each class")
     axes.legend()
     with replacing(out) as file:

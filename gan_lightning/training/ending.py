@@ -111,6 +111,7 @@ def left_behind(folder: RunFolder) -> dict[str, str]:
         "numbers": folder.metrics,
         "checkpoint": folder.last,
         "best": folder.best,
+        "profile": folder.path / "fit-profile.txt",
     }
     return {what: readable(file) for what, file in files.items() if file is not None and file.exists()}
 

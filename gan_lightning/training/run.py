@@ -1,7 +1,6 @@
 """One training run, from its configuration to a finished run folder."""
 
 import logging
-import re
 import shlex
 import sys
 import warnings
@@ -13,10 +12,11 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import Callback, Trainer, seed_everything
 from pytorch_lightning.loggers import Logger
+from pytorch_lightning.profilers import AdvancedProfiler, PyTorchProfiler, SimpleProfiler
 from pytorch_lightning.utilities import rank_zero_only
 
 from gan_lightning import __version__
-from gan_lightning.build import build, build_data, build_module
+from gan_lightning.build import build_data, build_module, build_parts
 from gan_lightning.callbacks import (
     Budget,
     Forecast,
@@ -30,6 +30,7 @@ from gan_lightning.callbacks.evaluation import check_monitors, validation_option
 from gan_lightning.config.allowed import foreign_names
 from gan_lightning.config.messages import word_of
 from gan_lightning.config.schema import check
+from gan_lightning.config.trainer import DDP, FIND_UNUSED
 from gan_lightning.csv_logger import CSVLogger
 from gan_lightning.data.fingerprint import check_same_data
 from gan_lightning.errors import UserError
@@ -42,12 +43,7 @@ from gan_lightning.training.run_folder import RunFolder, read_checkpoint
 
 log = logging.getLogger(__name__)
 
-DDP = (
-    "ddp",
-    "ddp_spawn",
-    "ddp_fork",
-    "ddp_notebook",
-)  # must find unused parameters: each loss touches only one network's
+PROFILERS = {"simple": SimpleProfiler, "advanced": AdvancedProfiler, "pytorch": PyTorchProfiler}
 
 
 class RunExistsError(UserError):
@@ -91,7 +87,8 @@ def train(
     callbacks = build_callbacks(cfg)
     check_monitors(callbacks)
     check_objective(cfg.objective, callbacks, len(data.class_names))
-    options = validation_options(callbacks) | trainer_options(cfg) | {"callbacks": callbacks}
+    options = validation_options(callbacks) | trainer_options(cfg) | profiler_options(cfg, folder)
+    options |= {"callbacks": callbacks}
     with locked_run(folder.path):
         if checkpoint is not None:
             check_same_data(data, read_checkpoint(checkpoint).get("data"))
@@ -154,7 +151,7 @@ def settle_budget(cfg: DictConfig) -> None:
 
 def build_callbacks(cfg: DictConfig) -> list[Callback]:
     """The configured ones, and those no run goes without."""
-    configured: list[Callback] = [build(node) for node in cfg.callbacks.values() if node]
+    configured: list[Callback] = list(build_parts("callbacks", cfg.callbacks, Callback).values())
     metrics = next((callback for callback in configured if isinstance(callback, TrainingMetrics)), TrainingMetrics())
     forecast = Forecast()
     progress = ProgressBar(metrics, forecast) if sys.stdout.isatty() else ProgressLines(metrics, forecast)
@@ -171,17 +168,12 @@ def trainer_options(cfg: DictConfig) -> dict[str, Any]:
             f"accelerator=gpu, but torch {torch.__version__} sees no GPU; type accelerator=cpu, "
             "or install a build of torch for your GPU and its driver"
         )
-    if options["max_time"] is not None and not re.fullmatch(r"\d+:\d\d:\d\d:\d\d", str(options["max_time"])):
-        raise UserError(
-            f"trainer.max_time={options['max_time']} is not DD:HH:MM:SS; "
-            "type trainer.max_time=00:00:05:00 for five minutes"
-        )
     if options["max_epochs"] is None:
         options["max_epochs"] = -1  # another budget ends the run
     if options["strategy"] == "auto" and options["devices"] != 1:
         options["strategy"] = "ddp"
     if options["strategy"] in DDP:
-        options["strategy"] += "_find_unused_parameters_true"
+        options["strategy"] += FIND_UNUSED
     precision, _ = choose_precision(cfg.precision, options["accelerator"])
     fixed = {
         "plugins": [precision],
@@ -191,6 +183,12 @@ def trainer_options(cfg: DictConfig) -> dict[str, Any]:
         "use_distributed_sampler": False,
     }
     return fixed | options
+
+
+def profiler_options(cfg: DictConfig, folder: RunFolder) -> dict[str, Any]:
+    """Lightning's profiler that the configuration names, its report written to `fit-profile.txt` in the run folder."""
+    name = cfg.trainer.get("profiler")
+    return {} if name is None else {"profiler": PROFILERS[name](dirpath=folder.path, filename="profile")}
 
 
 @rank_zero_only
