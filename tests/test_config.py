@@ -12,8 +12,9 @@ from gan_lightning.config.compose import compose, describe, groups, options, top
 from gan_lightning.config.messages import CONFIG_ERRORS, explain
 from gan_lightning.config.schema import check
 from gan_lightning.errors import UserError
+from gan_lightning.training.ending import longer
 from gan_lightning.training.precision import bfloat16_is_faster, choose_precision
-from gan_lightning.training.run import longer, trainer_options
+from gan_lightning.training.run import trainer_options
 from tests.helpers import built, run
 
 CHOICES = [(group, choice) for group in groups() for choice in options(group)]
