@@ -181,8 +181,11 @@ def check_single_parts(cfg: DictConfig) -> None:
             group = path.partition(".")[0]
             raise UserError(f"{path} names no class: type {group}=NAME, and leave {path}= and ~{path} out")
     for path in READ_BY_OTHERS:
-        if OmegaConf.select(cfg, path) is None:
+        number = OmegaConf.select(cfg, path)
+        if number is None:
             raise UserError(f"{path} is missing: every run has one; leave ~{path} out")
+        if OmegaConf.is_config(number):
+            raise UserError(f"{path}={number} is not allowed: it should be a number")
 
 
 def holds_node(value: Any) -> bool:

@@ -35,6 +35,7 @@ FOUND = [  # what ended in a traceback once
     ["data=mnist_5k", "~accelerator"],
     ["data=mnist_5k", "~trainer.devices"],
     ["data=mnist_5k", "~data.batch_size"],
+    ["data=mnist_5k", "data.batch_size={_target_:torch.optim.lr_scheduler.StepLR,_partial_:true,step_size:3}"],
     ["accelerator=[1,2]", "data=mnist_5k"],
     ["resume", "run={run}", "max_images=::"],
     ["resume", "run={run}", "max_generator_steps=torch.optim.Adam"],
