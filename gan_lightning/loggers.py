@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from hydra.utils import get_class
+from hydra.utils import get_object
 from omegaconf import DictConfig
 from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
@@ -243,7 +243,7 @@ def build_logger(node: DictConfig, folder: Path, config: dict[str, Any], name: s
 
 def lacks_save_dir(node: DictConfig) -> bool:
     """Whether a logger's class requires a `save_dir` that its node does not give."""
-    save_dir = inspect.signature(get_class(node._target_)).parameters.get("save_dir")
+    save_dir = inspect.signature(get_object(node._target_)).parameters.get("save_dir")
     return save_dir is not None and save_dir.default is save_dir.empty and "save_dir" not in node
 
 

@@ -91,7 +91,7 @@ def check_choices(words: Iterable[str]) -> None:
     """
     for word in words:
         group = word.lstrip("+").partition("=")[0]
-        if word.startswith("~") and group[1:] in top_level_keys():
+        if word.startswith("~") and group[1:] in {*top_level_keys(), *groups()} - {"experiment"}:
             raise UserError(f"{word} is not possible: every run has one; type {group[1:]}=, or leave {word} out")
         if "=" not in word or group not in groups():
             continue

@@ -12,7 +12,7 @@ from pydantic.errors import PydanticSchemaGenerationError
 
 from gan_lightning.config.compose import options, top_level_keys
 from gan_lightning.config.messages import did_you_mean, explained, keys_ending_in
-from gan_lightning.config.trainer import REFUSED, TAKEN
+from gan_lightning.config.trainer import ALWAYS_SET, REFUSED, TAKEN
 from gan_lightning.config.values import Seed
 from gan_lightning.errors import UserError
 
@@ -40,6 +40,9 @@ SET_BY_MODELS = ("network", "loss", "optimizer", "conditioning", "updates")
 SINGLE_PARTS = ("data", "loss", "augment", "conditioning", "updates", "optimizer", "model", "network.generator",
                 "network.discriminator")  # fmt: skip
 """Where a configuration names one class."""
+
+READ_BY_OTHERS = ("model.latent_dim", "model.pack", "data.batch_size")
+"""Numbers of one part that others are built from."""
 
 PARTS_BY_NAME = ("penalty", "auxiliary", "annealing", "logger", "callbacks")
 """Groups that hold any number of classes, by names of their own."""
@@ -112,6 +115,9 @@ def check_trainer(cfg: DictConfig, node: dict[str, Any]) -> None:
     """
     if node.get("_target_") != TRAINER:
         raise UserError(f"trainer._target_={node.get('_target_')} is not allowed: a run is trained by {TRAINER}")
+    for key in ALWAYS_SET:
+        if key not in node:
+            raise UserError(f"trainer.{key} is missing: every run has one; leave ~trainer.{key} out")
     for key, value in node.items():
         path = f"trainer.{key}"
         if key in REFUSED:
@@ -174,6 +180,12 @@ def check_single_parts(cfg: DictConfig) -> None:
         if not OmegaConf.is_dict(node) or "_target_" not in node:
             group = path.partition(".")[0]
             raise UserError(f"{path} names no class: type {group}=NAME, and leave {path}= and ~{path} out")
+    for path in READ_BY_OTHERS:
+        number = OmegaConf.select(cfg, path)
+        if number is None:
+            raise UserError(f"{path} is missing: every run has one; leave ~{path} out")
+        if OmegaConf.is_config(number):
+            raise UserError(f"{path}={number} is not allowed: it should be a number")
 
 
 def holds_node(value: Any) -> bool:

@@ -43,6 +43,9 @@ TAKEN: dict[str, Any] = {
 }
 """The options of the Trainer that work as Lightning documents them, and what they may hold."""
 
+ALWAYS_SET = ("accelerator", "devices", "strategy", "max_epochs", "max_time")
+"""The options that conf/ sets, and that the program reads."""
+
 BUDGET = "type max_images=, max_generator_steps=, trainer.max_epochs= or trainer.max_time="
 SCORING = "type callbacks.evaluation.every_n_epochs=1, which says when samples are scored"
 
