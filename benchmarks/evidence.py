@@ -19,7 +19,7 @@ from gan_lightning.evaluation.samples import subset
 from gan_lightning.evaluation.scorer import Scorer
 from gan_lightning.images import grid, save_png, to_uint8
 from gan_lightning.models import GAN
-from gan_lightning.sampling import Inputs
+from gan_lightning.sampling import SAMPLE_BATCH_SIZE, Inputs
 from gan_lightning.training.run_folder import open_run
 
 SHOWN = ("frechet", "kernel", "classifier_score", "precision", "recall", "density", "coverage", "class_kl")
@@ -33,7 +33,7 @@ def collapsed(module: GAN, scorer: Scorer) -> Tensor:
     features = scorer.extractor.extract(to_uint8(sampler.generate(Inputs(z, y)))).features
     best = z[nearest(features, scorer.features)[1].argmin()]
     around = best + 0.05 * torch.randn(scorer.n, sampler.prior.dim, generator=random)
-    parts = (Inputs(part, torch.empty(len(part), 0)) for part in around.split(250))
+    parts = (Inputs(part, torch.empty(len(part), 0)) for part in around.split(SAMPLE_BATCH_SIZE))
     return torch.cat([to_uint8(sampler.generate(part)) for part in parts])
 
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks.models import spread
+from benchmarks.models import save_small, spread
 
 DATA_SETS = ("mnist", "fashion_mnist")
 
@@ -12,9 +12,6 @@ COLUMNS = ("frechet", "precision", "recall", "coverage", "rarest", "second_frech
 
 BEGIN, END = "<!-- scores -->\n", "<!-- /scores -->\n"
 """What a page's scores stand between."""
-
-SHADES = 32
-"""Gray levels of a page's pictures: they look the same, and take less than half the space."""
 
 LEGEND = """\
 On the 10,000 test images, by the averaged weights; where there are several seeds, the mean and the range. `rarest` is
@@ -56,8 +53,6 @@ def scores_table(model: str, runs: dict[str, dict[str, Any]]) -> str:
 
 def page_pictures(out: Path, folder: Path) -> None:
     """Copy the images of each model's run with seed 0, OUT/MODEL-DATA-0/page.png, as MODEL-DATA.png."""
-    from PIL import Image
-
     from gan_lightning.config.compose import options
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -65,5 +60,4 @@ def page_pictures(out: Path, folder: Path) -> None:
         for data in DATA_SETS:
             page = out / f"{model}-{data}-0" / "page.png"
             if page.is_file():
-                picture = Image.open(page).convert("L").quantize(SHADES)
-                picture.save(folder / f"{model}-{data}.png", optimize=True)
+                save_small(page, folder / f"{model}-{data}.png")

@@ -29,6 +29,7 @@ from typing import Any
 
 SHOWN = ("frechet", "precision", "recall", "coverage", "missing_classes", "rarest", "memorization_p")
 GRID = 40  # images in a picture of the page
+SHADES = 32  # gray levels of the pictures in docs/
 
 
 def run(out: Path, words: dict[str, list[str]], others: list[str]) -> None:
@@ -115,12 +116,17 @@ def digits(value: float) -> str:
 
 def pictures(file: Path, *pages: Path) -> None:
     """Each run's images, under its name, in one picture."""
-    from PIL import Image
-
     from gan_lightning.report.comparison import plot_grids
 
     plot_grids({page.parent.name: page for page in pages}, file)
-    Image.open(file).convert("L").quantize(32).save(file, optimize=True)  # a third as large, and looks the same
+    save_small(file, file)
+
+
+def save_small(picture: Path, file: Path) -> None:
+    """A gray picture in a few shades: it looks the same, and the file is a third as large."""
+    from PIL import Image
+
+    Image.open(picture).convert("L").quantize(SHADES).save(file, optimize=True)
 
 
 def main(verb: str, place: str, *rest: str) -> None:

@@ -128,12 +128,17 @@ class Evaluation(Callback):
             log.info("nothing was scored: the run ended before callbacks.evaluation.every_n_epochs epochs were over")
 
 
+def evaluation_interval(callbacks: Iterable[Callback]) -> int | None:
+    """Epochs between two evaluations of a run with these callbacks; None when it is never scored."""
+    return next((callback.every_n_epochs for callback in callbacks if isinstance(callback, Evaluation)), None)
+
+
 def validation_options(callbacks: Iterable[Callback]) -> dict[str, Any]:
     """Arguments of the Trainer that run its validation loop when `Evaluation` is due, else never.
 
     One batch is enough: scores are of a whole set of samples, which `Evaluation` draws when the loop ends.
     """
-    every = next((callback.every_n_epochs for callback in callbacks if isinstance(callback, Evaluation)), None)
+    every = evaluation_interval(callbacks)
     return {"limit_val_batches": 0} if every is None else {"limit_val_batches": 1, "check_val_every_n_epoch": every}
 
 
@@ -144,7 +149,7 @@ def check_monitors(callbacks: Iterable[Callback]) -> None:
         UserError: A callback's `monitor` is a score's name, but evaluation is off, or its `mode` keeps the worst.
     """
     callbacks = list(callbacks)
-    is_on = any(isinstance(callback, Evaluation) and callback.every_n_epochs for callback in callbacks)
+    is_on = evaluation_interval(callbacks) is not None
     for callback in callbacks:
         monitor, mode = getattr(callback, "monitor", None), getattr(callback, "mode", None)
         if monitor not in SCORES:

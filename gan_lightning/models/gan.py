@@ -40,7 +40,7 @@ class GAN(GANModule):
         loss = self.loss.discriminator(real=on_real.logits, fake=on_fake.logits)
         metrics = {"loss_d": loss.detach()} | self.realness(on_real, on_fake)
         images = len(real.x) * self.trainer.world_size
-        metrics |= self.augment.adapt(on_real.logits.detach(), self.loss.decision_boundary, images)
+        metrics |= self.augment.adapt(on_real.logits, self.loss.decision_boundary, images)
         outputs = (real, fake, on_real, on_fake)
         terms = present({f"{name}_d": it.discriminator(*outputs) for name, it in self.auxiliary.items()})
         if self.penalties:
@@ -91,7 +91,7 @@ class GAN(GANModule):
     def realness(self, on_real: DiscriminatorOutput, on_fake: DiscriminatorOutput) -> dict[str, Tensor]:
         """D(x) and D(G(z)), averaged: probabilities where the loss defines them, else logits."""
         outputs = {"d_real": on_real, "d_fake": on_fake}
-        return {name: self.loss.realness(output.logits.detach()).mean() for name, output in outputs.items()}
+        return {name: self.loss.realness(output.logits).mean() for name, output in outputs.items()}
 
 
 def present(terms: dict[str, Tensor | None]) -> dict[str, Tensor]:

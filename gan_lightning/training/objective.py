@@ -10,7 +10,7 @@ from typing import get_args
 from pytorch_lightning import Callback
 from torch import Tensor
 
-from gan_lightning.callbacks.evaluation import Evaluation, MonitoredScore
+from gan_lightning.callbacks.evaluation import MonitoredScore, evaluation_interval
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation.protocol import SCORES
 
@@ -35,7 +35,7 @@ def check_objective(score: str | None, callbacks: Iterable[Callback], num_classe
         raise UserError(f"objective={score} is not a score that is measured in training; {allowed}")
     if score == "classifier_score" and num_classes < 2:
         raise UserError(f"objective={score} needs classes, and this data set has none; type objective=frechet")
-    if not any(isinstance(callback, Evaluation) and callback.every_n_epochs for callback in callbacks):
+    if evaluation_interval(callbacks) is None:
         raise UserError(
             f"objective={score} is never measured, as evaluation is off; type callbacks.evaluation.every_n_epochs=1, "
             "or objective=null"
