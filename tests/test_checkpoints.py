@@ -48,6 +48,16 @@ class Fail(Callback):
         setattr(self, hook, fail)
 
 
+class Stop(Callback):
+    """Stops the trainer once a step is done, as a pruning callback does."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_batch_end(self, trainer, module, *unused):
+        trainer.should_stop = module.generator_steps >= self.step
+
+
 class Send(Callback):
     """Sends this process signals while a step is done."""
 
@@ -127,9 +137,11 @@ def test_checkpoints_inside_an_epoch_can_be_left_out(tmp_path):
 ENDINGS = {
     "max_steps": ("+trainer.max_steps=6",),  # both networks' steps count
     "early stopping": (
-        "callbacks.evaluation.every_n_epochs=1", "callbacks.evaluation.n=200", "+trainer.val_check_interval=3",
+        "max_generator_steps=10",
+        "callbacks.evaluation.every_n_epochs=1", "callbacks.evaluation.n=200",
         "+callbacks.test={_target_: pytorch_lightning.callbacks.EarlyStopping, monitor: images_seen, patience: 1}",
     ),
+    "a callback that stops the trainer": (added("Stop", step=3),),
     "an error after a step": (added("Fail", step=3, hook="on_train_batch_end"),),
     "an error after an epoch's last step": (added("Fail", step=4, hook="on_train_batch_end"),),
     "an error at an epoch's end": (added("Fail", step=4, hook="on_train_epoch_end"),),
@@ -152,7 +164,7 @@ def test_however_training_ends_the_last_step_is_saved(tmp_path, whole, ending, r
     except (ZeroDivisionError, SystemExit):
         assert "error" in ending or "Ctrl-C" in ending
     steps = read_checkpoint(folder.last)["counters"]["generator_steps"]
-    assert steps == (7 if "early" in ending else 4 if "epoch" in ending or "evaluation" in ending else 3)
+    assert steps == (8 if "early" in ending else 4 if "epoch" in ending or "evaluation" in ending else 3)
     remove = [f"~callbacks.{name}" for name in folder.config(trust=True).callbacks if name == "test"]
     more = ["trainer.max_steps=-1"] if ending == "max_steps" else []
     off = ["callbacks.evaluation.every_n_epochs=null"] if "callbacks.evaluation.n=200" in words else []

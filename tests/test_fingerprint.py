@@ -23,7 +23,7 @@ def add_one(folder):
     Image.new("L", (28, 28)).save(folder / "cats" / "000_new.png")
 
 
-def change_one(folder):
+def change_all(folder):
     for file in folder.glob("*/*.png"):
         Image.new("L", (28, 28)).save(file)
 
@@ -33,8 +33,8 @@ def rename_a_class(folder):
 
 
 CHANGES = {
-    add_one: "train images: 48 then, 49 now|images: as many",
-    change_one: r"train images: as many \(48\), but not the same; validation images: as many",
+    add_one: r"(train|validation|test) images: \d+ then, \d+ now",
+    change_all: r"train images: \d+ then, 60 now; validation images: \d+ then, 0 now",  # one file's split for all
     rename_a_class: r"the classes: \['cats', 'dogs'\] then, \['cats', 'wolves'\] now",
 }
 

@@ -18,6 +18,9 @@ MAX_BYTES = 100_000
 MAX_DEPTH = 20
 """Levels of mappings and lists within each other; a run's own has four."""
 
+UNREADABLE = (yaml.YAMLError, OmegaConfBaseException, AssertionError, ValueError, RecursionError, OSError)
+"""What reading one may raise; OmegaConf asserts that a text is no single number."""
+
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """Splits yaml into events; libyaml does so fifty times as fast."""
 
@@ -34,7 +37,7 @@ def read_config(file: Path, trust: bool = False) -> DictConfig:
     """
     try:
         plain = OmegaConf.to_container(OmegaConf.create(bounded_text(file)))
-    except (yaml.YAMLError, OmegaConfBaseException, ValueError, RecursionError, OSError) as error:
+    except UNREADABLE as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"{file} cannot be read ({reason}); it is damaged, or no run wrote it") from error
     missing = [key for key in top_level_keys() if not isinstance(plain, dict) or key not in plain]

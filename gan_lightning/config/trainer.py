@@ -33,6 +33,7 @@ TAKEN: dict[str, Any] = {
     "enable_model_summary": bool,
     "inference_mode": bool,
     "limit_train_batches": PositiveInt | Share | None,
+    "log_every_n_steps": PositiveInt,  # for callbacks of Lightning's, as LearningRateMonitor
     "max_epochs": PositiveInt | Literal[-1] | None,
     "max_steps": PositiveInt | Literal[-1],
     "max_time": Duration | None,
@@ -65,7 +66,6 @@ REFUSED: dict[str, str] = {
     "limit_predict_batches": "training predicts nothing",
     "limit_test_batches": "training tests nothing; type `python -m gan_lightning evaluate run=FOLDER` afterwards",
     "limit_val_batches": SCORING,
-    "log_every_n_steps": "type callbacks.training_metrics.every_n_batches=",
     "logger": "loggers are a group of their own; type logger=csv, logger=tensorboard or logger=wandb",
     "min_epochs": f"a run ends where its budget does; {BUDGET}",
     "min_steps": f"a run ends where its budget does; {BUDGET}",
