@@ -62,7 +62,8 @@ def label_panel(axes: Any, title: str) -> None:
     axes.set_title(title)
     axes.set_xlabel("generator steps")
     axes.grid(alpha=0.3)
-    axes.legend()
+    if axes.lines:
+        axes.legend()
 
 
 SCORE_PANELS = {"frechet": ["frechet"], "nearest neighbours": ["precision", "recall", "coverage"]}

@@ -94,18 +94,9 @@ def test_the_home_folder_is_found_wherever_a_path_is_typed(tmp_path, monkeypatch
 QUICK = {"derandomize": True, "database": None, "deadline": None, "suppress_health_check": list(HealthCheck)}
 
 
-@settings(max_examples=100, **QUICK)
+@settings(max_examples=60, **QUICK)
 @given(st.randoms(use_true_random=False))
 def test_random_command_lines_end_in_messages(places, random: Random):
     words = command_line(random, places)
     trouble = run_words(words)
     assert trouble is None, words
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("block", range(10))
-def test_thousands_of_command_lines_end_in_messages(places, tmp_path, monkeypatch, block):
-    monkeypatch.chdir(tmp_path)
-    for seed in range(block * 300, (block + 1) * 300):
-        words = command_line(Random(seed), places)
-        assert run_words(words) is None, (seed, words)

@@ -38,12 +38,3 @@ def test_random_damage_ends_in_messages(cases, own_cache, random: Random):
         patch.setenv("GAN_LIGHTNING_CACHE", str(own_cache))
         kind, trouble = read_damaged(random, cases)
     assert trouble is None, kind
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("block", range(10))
-def test_thousands_of_damaged_files_end_in_messages(cases, own_cache, monkeypatch, block):
-    monkeypatch.setenv("GAN_LIGHTNING_CACHE", str(own_cache))
-    for seed in range(block * 500, (block + 1) * 500):
-        kind, trouble = read_damaged(Random(seed), cases)
-        assert trouble is None, (seed, kind)
