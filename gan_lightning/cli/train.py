@@ -4,6 +4,8 @@ import gc
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,10 +92,10 @@ def run_job(cfg: DictConfig, errors: list[Exception]) -> float | None:
     from gan_lightning.training.run_folder import RunFolder
 
     hydra_cfg = HydraConfig.get()
-    if hydra_cfg.job.chdir:
-        errors.append(
-            UserError("hydra.job.chdir=true changes what relative paths mean, such as data.dir=; leave it out")
-        )
+    try:
+        check_hydra(hydra_cfg)
+    except UserError as error:
+        errors.append(error)
         return FAILED
     sweeping = hydra_cfg.mode == RunMode.MULTIRUN
     folder = RunFolder(Path(hydra_cfg.runtime.output_dir))
@@ -116,6 +118,31 @@ def run_job(cfg: DictConfig, errors: list[Exception]) -> float | None:
     if result.state == "interrupted":
         raise KeyboardInterrupt
     return result.objective
+
+
+def check_hydra(hydra_cfg: Any) -> None:
+    """Refuse options of Hydra's own that would have no effect, and the one that breaks relative paths.
+
+    Raises:
+        UserError: The message names the option.
+    """
+    from hydra.conf import HydraConf
+
+    if hydra_cfg.job.chdir:
+        raise UserError("hydra.job.chdir=true changes what relative paths mean, such as data.dir=; leave it out")
+    added = next(keys_beyond(HydraConf, hydra_cfg, "hydra"), None)
+    if added is not None:
+        raise UserError(f"{added} is not an option of Hydra's; leave it out")
+
+
+def keys_beyond(schema: type, cfg: DictConfig, path: str) -> Iterator[str]:
+    """Full keys in one of Hydra's nodes that its schema, a dataclass, does not have."""
+    known = {field.name: field.type for field in fields(schema)}
+    for name in map(str, cfg):
+        if name not in known and (path, name) != ("hydra", "env"):  # a group of Hydra's that its schema leaves out
+            yield f"{path}.{name}"
+        elif isinstance(inner := known.get(name), type) and is_dataclass(inner):
+            yield from keys_beyond(inner, cfg[name], f"{path}.{name}")
 
 
 def record_failure(error: Exception, folder: "RunFolder", sweeping: bool, errors: list[Exception]) -> None:

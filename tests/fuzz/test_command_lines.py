@@ -59,6 +59,8 @@ MESSAGES = {
     "data=mnist_5k seed=${nope}": r"^'seed=\${nope}': Interpolation key 'nope' not found",
     "data=mnist_5k accelerator=[1,2]": r"^accelerator=\[1,2\] is not a valid choice. Allowed: auto, cpu",
     "data=mnist_5k hydra.job.chdir=true": r"^hydra.job.chdir=true changes what relative paths mean",
+    "data=mnist_5k +hydra.anything=1": r"^hydra.anything is not an option of Hydra's; leave it out",
+    "data=mnist_5k +hydra.job.anything=1": r"^hydra.job.anything is not an option of Hydra's; leave it out",
     "data=mnist_5k hydra.run.dir=": r"^hydra.run.dir= is not allowed: it should name a file or folder",
     "data=mnist data.dir=": r"^data.dir= is not allowed: it should name a file or folder; type null",
     "data=image_folder data.dir=2024": r"^data.dir=2024 is not a folder",
