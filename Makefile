@@ -25,11 +25,11 @@ demo: setup  ## Train a DCGAN on 5,000 digits that need no network (about three 
 
 .PHONY: test
 test: lint  ## Run every check and test (about eight minutes)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 .PHONY: test-fast
 test-fast: setup  ## Run the quick tests (about two minutes)
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
 
 .PHONY: faults
 faults: setup  ## Kill runs a hundred times, fill disks, start twice (about half an hour)

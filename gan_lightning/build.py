@@ -128,7 +128,10 @@ def load_module(run: str, trust: bool = False) -> tuple[GAN, Path]:
     """
     folder, checkpoint = open_run(run)
     cfg = folder.config(trust)
-    check(cfg)
+    try:
+        check(cfg)
+    except UserError as error:
+        raise UserError(f"{folder.config_file} describes no run of this version: {error}") from error
     content = read_checkpoint(checkpoint)
     try:
         module = build_module(cfg, content["image_shape"], content["num_classes"])

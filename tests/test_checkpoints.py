@@ -157,6 +157,8 @@ ENDINGS = {
 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_however_training_ends_the_last_step_is_saved(tmp_path, whole, ending, request):
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is switched off
+    request.addfinalizer(lambda: signal.signal(signal.SIGHUP, before))
     folder = RunFolder(tmp_path / "run")
     words = (*EPOCHS, "max_generator_steps=8", *ENDINGS[ending])
     try:

@@ -29,6 +29,7 @@ VALUES = {  # of each option that a run takes: what is typed, and what the Train
     "enable_model_summary": ("on", True),
     "inference_mode": ("false", False),
     "limit_train_batches": ("4", 4),
+    "log_every_n_steps": ("2", 2),
     "max_epochs": ("2.0", 2),
     "max_steps": ("12", 12),
     "max_time": ("00:00:05:00", "00:00:05:00"),

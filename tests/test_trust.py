@@ -345,7 +345,7 @@ def test_keys_that_are_no_words_are_refused(stranger, base):
 def test_a_configuration_with_a_missing_or_wrong_option_is_explained(stranger, base):
     del base["model"]["latent_dim"]
     stranger.config_file.write_text(yaml.safe_dump(base))
-    with pytest.raises(UserError, match=r"config.yaml is incomplete: .*latent_dim"):
+    with pytest.raises(UserError, match=r"config.yaml describes no run of this version: model.latent_dim is missing"):
         load_module(str(stranger.path))
     base["model"]["latent_dim"] = "many"
     stranger.config_file.write_text(yaml.safe_dump(base))
