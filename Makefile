@@ -22,6 +22,7 @@ $(READY): pyproject.toml constraints.txt
 .PHONY: demo
 demo: setup  ## Train a DCGAN on 5,000 digits that need no network (about three minutes)
 	$(BIN)/python -m gan_lightning model=dcgan data=mnist_5k data.batch_size=64 trainer.max_time=00:00:02:30
+	@echo; echo 'Before you type python -m gan_lightning, activate its environment, once in each terminal:'; echo '  source .venv/bin/activate'
 
 .PHONY: test
 test: lint  ## Run every check and test (about eight minutes)

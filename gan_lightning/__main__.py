@@ -7,6 +7,7 @@ import signal
 import sys
 from importlib import import_module
 
+from gan_lightning import __version__
 from gan_lightning.errors import UserError
 
 HELP = """\
@@ -20,6 +21,7 @@ Train GANs on small images, and evaluate them.
   python -m gan_lightning evaluate images=FILE.npz data=mnist  the same for samples of any other program
   python -m gan_lightning classifier data=image_folder data.dir=FOLDER
   python -m gan_lightning list                                 every model, loss, network, data set ...
+  python -m gan_lightning describe model=wgan_gp               its options, defaults and what they mean
   python -m gan_lightning data                                 fetch and verify the data sets
 
   python -m gan_lightning COMMAND --help                       what a command does, and its options
@@ -36,6 +38,7 @@ MODULES = {
     "evaluate": "evaluate",
     "classifier": "classifier",
     "list": "list_parts",
+    "describe": "describe",
     "data": "data",
 }
 """Every command, and its module in `gan_lightning.cli`."""
@@ -49,6 +52,11 @@ def main() -> None:
     except BrokenPipeError:  # who reads the output, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python flushes at exit
         sys.exit(128 + signal.SIGPIPE)
+    except ModuleNotFoundError as error:
+        if not (message := explain_missing(error)):
+            raise
+        print(message, file=sys.stderr)
+        sys.exit(2)
     except (UserError, OSError) as error:  # the latter: a full disk, a folder one may not write to
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
@@ -56,10 +64,27 @@ def main() -> None:
         sys.exit(130)
 
 
+NEEDED = ("hydra", "numpy", "omegaconf", "PIL", "pydantic", "pytorch_lightning", "torch", "torchvision", "yaml")
+"""Packages without which no command runs."""
+
+
+def explain_missing(error: ModuleNotFoundError) -> str | None:
+    """What to type when this program is not installed in the Python that runs it; None when something else is wrong."""
+    if (error.name or "").partition(".")[0] not in NEEDED:
+        return None
+    return (
+        f"error: this Python, {sys.executable}, has no {error.name}: type `source .venv/bin/activate` where `make` has "
+        "set up .venv, or `pip install -e .` to install everything into this Python"
+    )
+
+
 def dispatch(words: list[str]) -> None:
     """Print the help that the words ask for, or run their command."""
     if words[:1] == ["help"]:
         words = [*words[1:], "--help"]
+    if words == ["--version"]:
+        print(f"gan_lightning {__version__}")
+        return
     if words[:1] and words[0] in HELP_WORDS:
         print(HELP, end="")
         return

@@ -38,6 +38,11 @@ def in_words(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def of_all(done: int, limit: int | None) -> str:
+    """`3 of 20`; without a limit, which Lightning writes as -1, `3`."""
+    return f"{done:,} of {limit:,}" if limit is not None and limit > 0 else f"{done:,}"
+
+
 class Forecast(Callback):
     """How long the run will still take on this machine, by how fast its budget is being spent; says so once.
 
@@ -87,14 +92,15 @@ class ProgressBar(TQDMProgressBar):
     def on_train_epoch_start(self, trainer: Trainer, *unused: Any) -> None:
         """Count epochs from one, as status.json does."""
         super().on_train_epoch_start(trainer)
-        self.train_progress_bar.set_description(f"epoch {trainer.current_epoch + 1}")
+        self.train_progress_bar.set_description(f"epoch {of_all(trainer.current_epoch + 1, trainer.max_epochs)}")
 
 
 class ProgressLines(Callback):
     """Lines for a file or a notebook, where a bar would write thousands; they show the rows of `TrainingMetrics`."""
 
-    def __init__(self, metrics: TrainingMetrics, forecast: Forecast) -> None:
+    def __init__(self, metrics: TrainingMetrics, forecast: Forecast, max_generator_steps: int | None = None) -> None:
         self.metrics = metrics
+        self.max_generator_steps = max_generator_steps
         self.forecast = forecast
         self.last = 0.0
 
@@ -105,5 +111,7 @@ class ProgressLines(Callback):
         if self.metrics.latest and now - self.last > SECONDS_BETWEEN_LINES:
             self.last = now
             numbers = "  ".join(f"{label} {text}" for label, text in shown(self.metrics).items())
-            left = f"  {self.forecast.left} left" if self.forecast.left else ""
-            log.info("epoch %d  step %s  %s%s", trainer.current_epoch + 1, f"{module.generator_steps:,}", numbers, left)
+            left = f", {self.forecast.left} left" if self.forecast.left else ""
+            epoch = of_all(trainer.current_epoch + 1, trainer.max_epochs)
+            step = of_all(module.generator_steps, self.max_generator_steps)
+            log.info("epoch %s  step %s%s  %s", epoch, step, left, numbers)

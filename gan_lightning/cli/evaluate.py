@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from pydantic import Field, PositiveInt
 
 from gan_lightning.cli.options import (
+    RUN,
     RunOptions,
     compose_data,
     parse,
@@ -22,6 +23,7 @@ from gan_lightning.config.schema import check
 from gan_lightning.config.values import PathName, Seed
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation.protocol import Split
+from gan_lightning.runs import find_run
 
 if TYPE_CHECKING:
     from gan_lightning.training.run_folder import RunFolder
@@ -39,7 +41,7 @@ class Options(RunOptions):
     other program are compared with data=NAME, whose own options follow as data.KEY=VALUE.
     """
 
-    run: PathName | None = Field(None, description="Run folder, or one of its checkpoint files.")
+    run: PathName | None = Field(None, description=RUN)
     images: PathName | None = Field(None, description="FILE.npz or FOLDER of images to score instead of a run.")
     data: str | None = Field(None, description="Data set that images= are compared with.")
     out: PathName | None = Field(None, description="Folder for the scores of images=; null: beside the images.")
@@ -62,7 +64,7 @@ def main(words: list[str]) -> None:
         raise UserError("type evaluate run=FOLDER, or evaluate images=FILE.npz|FOLDER data=mnist (one of the two)")
     if options.run is not None:
         refuse(own, ("data", "out"), "belongs to evaluate images=; a run is scored on its own data, in its own folder")
-        evaluate_run(options.run, options, of_data)
+        evaluate_run(find_run(options.run), options, of_data)
     elif options.images is not None:
         refuse(own, ("seed", "trust"), "belongs to evaluate run=; images= are drawn already")
         evaluate_images(options.images, options, of_data)

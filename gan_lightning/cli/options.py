@@ -6,7 +6,7 @@ its type, its default and a description once.
 
 import inspect
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -14,6 +14,7 @@ from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import DictConfig
 from pydantic import BaseModel, ConfigDict, Field
 
+from gan_lightning.config.aliases import translate
 from gan_lightning.config.compose import compose, groups, options, top_level_keys
 from gan_lightning.config.messages import did_you_mean, explained, word_of, word_with_quotes
 from gan_lightning.config.schema import check, check_value
@@ -35,10 +36,25 @@ class RunOptions(CommandOptions):
     )
 
 
+RUN = "Run folder, one of its checkpoint files, latest, or a part of a run's name."
+
 AnyOptions = TypeVar("AnyOptions", bound=CommandOptions)
 
 
 # Reading
+
+
+def expand(words: Sequence[str]) -> list[str]:
+    """The full words for aliases such as lr=1e-4, and a printed line for each of these that says what it stands for.
+
+    Raises:
+        UserError: A word is a flag of another program's, such as --epochs.
+    """
+    translations = translate(words)
+    for word, meant in translations:
+        if meant != [word]:
+            print(f"{word} stands for {' '.join(meant)}")
+    return [word for _, meant in translations for word in meant]
 
 
 def parse(words: Iterable[str]) -> list[Override]:

@@ -12,13 +12,14 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import Field
 
-from gan_lightning.cli.options import RunOptions, check_choices, keyed, parse, read_options
+from gan_lightning.cli.options import RUN, RunOptions, check_choices, expand, keyed, parse, read_options
 from gan_lightning.config.compose import compose
 from gan_lightning.config.messages import did_you_mean, explained
 from gan_lightning.config.schema import check
 from gan_lightning.config.stored import check_places
 from gan_lightning.config.values import PathName
 from gan_lightning.errors import UserError
+from gan_lightning.runs import find_run
 
 if TYPE_CHECKING:
     from gan_lightning.training.run_folder import RunFolder
@@ -43,7 +44,7 @@ class Options(RunOptions):
     max_generator_steps=, precision=, trainer.KEY=, callbacks.NAME.KEY=, data.dir=, accelerator= and logger=.
     """
 
-    run: PathName = Field(description="Run folder; its last checkpoint is where training goes on.")
+    run: PathName = Field(description=RUN)
 
 
 def main(words: list[str]) -> None:
@@ -53,9 +54,9 @@ def main(words: list[str]) -> None:
         UserError: The folder holds no run, an option cannot change, or there is nothing left to train.
         KeyboardInterrupt: The user stopped the run.
     """
-    overrides = parse(words)
+    overrides = parse(expand(words))
     options = read_options(Options, keyed(it for it in overrides if it.key_or_group in Options.model_fields))
-    run = options.run
+    run = find_run(options.run)
 
     from gan_lightning.training.lock import locked_run
     from gan_lightning.training.resumable import SpentError, check_resumable, finish_killed

@@ -6,9 +6,10 @@ from typing import Any, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
-from gan_lightning.cli.options import RunOptions, keyed, parse, read_options
+from gan_lightning.cli.options import RUN, RunOptions, keyed, parse, read_options
 from gan_lightning.config.values import PathName, Seed
 from gan_lightning.errors import UserError
+from gan_lightning.runs import find_run
 
 
 class Options(RunOptions):
@@ -19,7 +20,7 @@ class Options(RunOptions):
     A run folder is what training names at its end.
     """
 
-    run: PathName = Field(description="Run folder, or one of its checkpoint files.")
+    run: PathName = Field(description=RUN)
     n: PositiveInt = Field(64, description="Number of images.")
     seed: Seed = Field(0, description="Seed of the latent vectors; the same seed draws the same images.")
     weights: Literal["ema", "raw"] = Field("ema", description="Averaged weights of the generator, or those as trained.")
@@ -41,7 +42,7 @@ def main(words: list[str]) -> None:
 
     from gan_lightning.build import load_module
 
-    module, checkpoint = load_module(options.run, options.trust)
+    module, checkpoint = load_module(find_run(options.run), options.trust)
     sampler = module.sampler(options.weights)
     labels = choose_labels(sampler, options)
     images = draw(sampler, options, labels)

@@ -51,10 +51,12 @@ def main(words: list[str]) -> None:
     """
     import hydra
 
-    from gan_lightning.cli.options import check_choices, take_path_literally
+    from gan_lightning.cli.options import check_choices, expand, take_path_literally
     from gan_lightning.config.compose import CONF_DIR
     from gan_lightning.config.messages import explained
 
+    words = expand(words)
+    check_folders(words)
     check_choices(words)
     words = sorted(
         map(take_path_literally, words), key=lambda word: word not in ("-m", "--multirun")
@@ -66,6 +68,22 @@ def main(words: list[str]) -> None:
         hydra.main(str(CONF_DIR), "train", version_base="1.3")(lambda cfg: run_job(cfg, errors))()
     if errors:
         raise errors[0]
+
+
+def check_folders(words: list[str]) -> None:
+    """Refuse the folder of a run in a sweep, and that of a sweep in a run: it would have no effect.
+
+    Raises:
+        UserError: The message says which word names the folder.
+    """
+    from gan_lightning.config.aliases import FOLDERS, is_sweep
+
+    sweeping = is_sweep(words)
+    for word in words:
+        key, _, name = word.partition("=")
+        if key == FOLDERS[not sweeping]:
+            kind = "a sweep (-m)" if sweeping else "a run without -m"
+            raise UserError(f"{word} has no effect in {kind}: type {FOLDERS[sweeping]}={name}")
 
 
 def run_job(cfg: DictConfig, errors: list[Exception]) -> float | None:

@@ -18,6 +18,7 @@ from omegaconf.errors import (
     OmegaConfBaseException,
 )
 
+from gan_lightning.config.aliases import ALIASES, HINTS, OTHER_NAMES
 from gan_lightning.config.compose import groups, options
 from gan_lightning.errors import UserError
 
@@ -66,24 +67,43 @@ def explain(error: Exception) -> UserError:
 def explain_key(full_key: str, parent_node: DictConfig) -> str:
     """A key that does not exist beside the other keys of its parent."""
     parent, _, key = full_key.rpartition(".")
+    if key in HINTS:
+        return f"{full_key} is not a valid option: {HINTS[key]}"
     allowed = {str(name) for name in parent_node if not str(name).startswith("_")}
     if not parent:
         allowed = (allowed | set(groups())) - {"hydra"}
-    elsewhere = [each for each in keys_ending_in(key, parent_node._get_root()) if not each.startswith("hydra.")]
-    hint = did_you_mean(key, allowed, f"{parent}." if parent else "", elsewhere)
+    hint = did_you_mean(key, allowed, f"{parent}." if parent else "", keys_like(full_key, parent_node._get_root()))
     return f"{full_key} is not a valid option.{hint}"
 
 
-def keys_ending_in(key: str, node: Any, path: str = "") -> list[str]:
-    """The full keys of a configuration whose last part is `key`: updates.n_critic for n_critic."""
+def keys_like(full_key: str, root: Any) -> list[str]:
+    """The options that a key which does not exist may mean: of the same last part, of the same meaning or alike.
+
+    Args:
+        full_key: The key, such as n_critic or trainer.epochs.
+        root: The whole configuration; it may hold the key itself.
+    """
+    key = full_key.rpartition(".")[2]
+    endings: dict[str, list[str]] = {}
+    for full in full_keys(root):
+        if full != full_key:
+            endings.setdefault(full.rpartition(".")[2], []).append(full)
+    endings = {name: list(full) for name, full in ALIASES.items()} | endings
+    meant = OTHER_NAMES.get(key, key)
+    close = difflib.get_close_matches(meant, endings, n=1, cutoff=0.8)
+    return endings[meant] if meant in endings else endings[close[0]] if close else []
+
+
+def full_keys(node: Any, path: str = "") -> Iterator[str]:
+    """The full keys of all options of a configuration, but for Hydra's own."""
     if not isinstance(node, DictConfig):
-        return []
-    found = []
+        return
     for name in map(str, node):
         full = f"{path}.{name}" if path else name
-        inside = None if OmegaConf.is_missing(node, name) else node._get_node(name)
-        found += [full] if name == key else keys_ending_in(key, inside, full)
-    return found
+        if full == "hydra" or name.startswith("_"):
+            continue
+        yield full
+        yield from full_keys(None if OmegaConf.is_missing(node, name) else node._get_node(name), full)
 
 
 def explain_choice(missing_file: str, found: Iterable[str]) -> str:

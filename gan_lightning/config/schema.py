@@ -11,7 +11,7 @@ from pydantic import ConfigDict, PositiveInt, TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError
 
 from gan_lightning.config.compose import options, top_level_keys
-from gan_lightning.config.messages import did_you_mean, explained, keys_ending_in
+from gan_lightning.config.messages import did_you_mean, explained, keys_like
 from gan_lightning.config.trainer import ALWAYS_SET, REFUSED, TAKEN
 from gan_lightning.config.values import Seed
 from gan_lightning.errors import UserError
@@ -148,8 +148,7 @@ def check_arguments(cfg: DictConfig, path: str, node: dict[str, Any]) -> None:
     names = [name for name, argument in arguments.items() if name in node or not argument.required]
     for key, value in node.items():
         if key not in names and key not in HYDRAS_OWN:
-            elsewhere = [each for each in keys_ending_in(str(key), cfg) if each != f"{path}.{key}"]
-            hint = did_you_mean(str(key), names, f"{path}.", elsewhere)
+            hint = did_you_mean(str(key), names, f"{path}.", keys_like(f"{path}.{key}", cfg))
             raise UserError(f"{path}.{key} is not a valid option.{hint}{advise_on_models(path)}")
         if key in HYDRAS_OWN or not holds_node(value):
             convert(cfg, f"{path}.{key}", value, HYDRAS_OWN[key] if key in HYDRAS_OWN else arguments[key].hint)

@@ -154,7 +154,8 @@ def build_callbacks(cfg: DictConfig) -> list[Callback]:
     configured: list[Callback] = list(build_parts("callbacks", cfg.callbacks, Callback).values())
     metrics = next((callback for callback in configured if isinstance(callback, TrainingMetrics)), TrainingMetrics())
     forecast = Forecast()
-    progress = ProgressBar(metrics, forecast) if sys.stdout.isatty() else ProgressLines(metrics, forecast)
+    lines = ProgressLines(metrics, forecast, cfg.max_generator_steps)
+    progress = ProgressBar(metrics, forecast) if sys.stdout.isatty() else lines
     always = [Budget(cfg.max_images, cfg.max_generator_steps), forecast, progress, GracefulStop(), Status()]
     return [*configured, *([] if metrics in configured else [metrics]), *always]
 
