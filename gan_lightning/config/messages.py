@@ -72,16 +72,19 @@ def explain_key(full_key: str, parent_node: DictConfig) -> str:
     allowed = {str(name) for name in parent_node if not str(name).startswith("_")}
     if not parent:
         allowed = (allowed | set(groups())) - {"hydra"}
-    hint = did_you_mean(key, allowed, f"{parent}." if parent else "", keys_like(full_key, parent_node._get_root()))
+    hint = did_you_mean(
+        key, allowed, f"{parent}." if parent else "", keys_like(full_key, parent_node._get_root(), allowed)
+    )
     return f"{full_key} is not a valid option.{hint}"
 
 
-def keys_like(full_key: str, root: Any) -> list[str]:
+def keys_like(full_key: str, root: Any, beside: Iterable[str]) -> list[str]:
     """The options that a key which does not exist may mean: of the same last part, of the same meaning or alike.
 
     Args:
         full_key: The key, such as n_critic or trainer.epochs.
         root: The whole configuration; it may hold the key itself.
+        beside: The keys that exist in its place: one that is spelled alike is more likely than one elsewhere.
     """
     key = full_key.rpartition(".")[2]
     endings: dict[str, list[str]] = {}
@@ -90,8 +93,10 @@ def keys_like(full_key: str, root: Any) -> list[str]:
             endings.setdefault(full.rpartition(".")[2], []).append(full)
     endings = {name: list(full) for name, full in ALIASES.items()} | endings
     meant = OTHER_NAMES.get(key, key)
-    close = difflib.get_close_matches(meant, endings, n=1, cutoff=0.8)
-    return endings[meant] if meant in endings else endings[close[0]] if close else []
+    if meant in endings:
+        return endings[meant]
+    close = [] if spelled_alike(key, beside) else difflib.get_close_matches(meant, endings, n=1, cutoff=0.8)
+    return endings[close[0]] if close else []
 
 
 def full_keys(node: Any, path: str = "") -> Iterator[str]:
@@ -154,7 +159,12 @@ def did_you_mean(word: str, allowed: Iterable[str], prefix: str = "", elsewhere:
         elsewhere: Full keys that end in the very word: more likely meant than another that is spelled alike.
     """
     names = sorted(map(str, allowed))
-    close = [f"{prefix}{name}" for name in difflib.get_close_matches(word, names, n=1, cutoff=0.5)]
+    close = [f"{prefix}{name}" for name in spelled_alike(word, names)]
     meant = " or ".join(elsewhere or close)
     hint = f" Did you mean {meant}?" if meant else ""
     return f"{hint} Allowed: {', '.join(names) or 'none'}"
+
+
+def spelled_alike(word: str, allowed: Iterable[str]) -> list[str]:
+    """The allowed word that is most like a word, when one is."""
+    return difflib.get_close_matches(word, [*allowed], n=1, cutoff=0.5)

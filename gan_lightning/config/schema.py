@@ -148,7 +148,7 @@ def check_arguments(cfg: DictConfig, path: str, node: dict[str, Any]) -> None:
     names = [name for name, argument in arguments.items() if name in node or not argument.required]
     for key, value in node.items():
         if key not in names and key not in HYDRAS_OWN:
-            hint = did_you_mean(str(key), names, f"{path}.", keys_like(f"{path}.{key}", cfg))
+            hint = did_you_mean(str(key), names, f"{path}.", keys_like(f"{path}.{key}", cfg, names))
             raise UserError(f"{path}.{key} is not a valid option.{hint}{advise_on_models(path)}")
         if key in HYDRAS_OWN or not holds_node(value):
             convert(cfg, f"{path}.{key}", value, HYDRAS_OWN[key] if key in HYDRAS_OWN else arguments[key].hint)
