@@ -19,7 +19,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.model_pages import BEGIN, END, pages, scores_table
 from benchmarks.models import digits, table
-from gan_lightning.__main__ import main
+from gan_lightning.__main__ import main, run_command
+from gan_lightning.config.aliases import meaning
 from gan_lightning.config.compose import CONF_DIR, compose, options
 from gan_lightning.config.schema import check
 from gan_lightning.evaluation.protocol import SCORES
@@ -153,6 +154,8 @@ def test_every_command_is_accepted(words, tmp_path, monkeypatch, capsys):
         assert_trains([word for word in rest if not word.startswith("run=")])
     elif verb == "data":
         assert {word.partition("=")[0] for word in rest} <= {"name", "dir"}
+    elif verb == "describe":
+        run_command(verb, *rest)
     elif verb not in (*OF_A_RUN, "list"):
         assert_trains(in_full(words))
 
@@ -163,7 +166,8 @@ def test_the_pages_have_commands():
 
 @pytest.mark.parametrize("page", TEXTS)
 def test_every_option_exists(page):
-    for key, value in settings(TEXTS[page]):
+    typed = [word for key, value in settings(TEXTS[page]) for word in meaning(f"{key}={value}")]
+    for key, _, value in (word.partition("=") for word in typed):
         if (CONF_DIR / key).is_dir():
             choices = {*options(key), *EXAMPLES, "null", "", "NAME", "paper/NAME"}
             assert set(re.split(r"[\[\],]+", value.strip("[]"))) <= choices, f"{key}={value}"
