@@ -5,6 +5,7 @@ import shlex
 import sys
 import warnings
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,7 +36,7 @@ from gan_lightning.csv_logger import CSVLogger
 from gan_lightning.data.fingerprint import check_same_data
 from gan_lightning.errors import UserError
 from gan_lightning.loggers import build_logger
-from gan_lightning.training.ending import conclude, now, readable, recorded_ending
+from gan_lightning.training.ending import conclude, in_seconds, now, readable, recorded_ending
 from gan_lightning.training.lock import locked_run
 from gan_lightning.training.objective import check_objective, read_objective
 from gan_lightning.training.precision import choose_precision
@@ -225,6 +226,22 @@ def announce(cfg: DictConfig, folder: RunFolder, trainer: Trainer) -> None:
     processes = f" x {trainer.world_size}" if trainer.world_size > 1 else ""
     log.info("run folder  %s", readable(folder.path))
     log.info("device      %s%s%s, %s", device, processes, threads, why)
+    log.info("budget      %s", budget_in_words(cfg))
+
+
+def budget_in_words(cfg: DictConfig) -> str:
+    """What ends a run: all limits that it is given."""
+    limits = {
+        "generator steps": cfg.max_generator_steps,
+        "images": cfg.max_images,
+        "epochs": cfg.trainer.max_epochs,
+        "optimizer steps": cfg.trainer.get("max_steps"),
+    }
+    words = [f"{limit:,} {what}" for what, limit in limits.items() if limit is not None and limit > 0]
+    words += [f"{timedelta(seconds=in_seconds(cfg.trainer.max_time))} of training"] if cfg.trainer.max_time else []
+    return " or ".join(words or ["none: it trains until you stop it"]) + (
+        ", whatever is first" if len(words) > 1 else ""
+    )
 
 
 def quieten_lightning() -> None:
