@@ -55,6 +55,8 @@ class SampleGrids(Callback):
         for stale in self.folder.grids():
             if int(stale.stem.removeprefix("step-")) > module.generator_steps:
                 stale.unlink()
+        if self.growth == 1:  # a grid at each step
+            self.next_step = module.generator_steps
         while self.next_step < module.generator_steps:
             self.advance()
         self.draw_when_due(trainer, module)

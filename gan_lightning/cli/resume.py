@@ -16,7 +16,7 @@ from gan_lightning.cli.options import RunOptions, check_choices, keyed, parse, r
 from gan_lightning.config.compose import compose
 from gan_lightning.config.messages import did_you_mean, explained
 from gan_lightning.config.schema import check
-from gan_lightning.config.stored import check_places
+from gan_lightning.config.stored import check_places, check_state_places
 from gan_lightning.config.values import PathName
 from gan_lightning.errors import UserError
 
@@ -57,6 +57,7 @@ def main(words: list[str]) -> None:
     options = read_options(Options, keyed(it for it in overrides if it.key_or_group in Options.model_fields))
     run = options.run
 
+    from gan_lightning.build import check_weights
     from gan_lightning.training.lock import locked_run
     from gan_lightning.training.resumable import SpentError, check_resumable, finish_killed
     from gan_lightning.training.run import train
@@ -73,6 +74,9 @@ def main(words: list[str]) -> None:
             check_places(without(cfg, changes), folder.path)
         apply_overrides(cfg, changes)
         content = read_checkpoint(checkpoint)
+        if not options.trust:
+            check_state_places(content, folder.path)
+        check_weights(cfg, content, checkpoint)
         try:
             check_resumable(cfg, content, run)
         except SpentError:

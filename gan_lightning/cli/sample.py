@@ -110,7 +110,10 @@ def write_array(images: Any, labels: Any, out: Path) -> None:
     """Write `images`, uint8 (n, C, H, W), and `labels`, int64 (n,), where there are any."""
     import numpy as np
 
-    np.savez_compressed(out, images=images.numpy(), **({} if labels is None else {"labels": labels.numpy()}))
+    from gan_lightning.files import replacing
+
+    with replacing(out) as file:
+        np.savez_compressed(file, images=images.numpy(), **({} if labels is None else {"labels": labels.numpy()}))
 
 
 def write_folder(images: Any, labels: Any, out: Path) -> None:

@@ -1,6 +1,7 @@
 """One training run, from its configuration to a finished run folder."""
 
 import logging
+import os
 import shlex
 import sys
 import warnings
@@ -198,13 +199,28 @@ def start_folder(cfg: DictConfig, folder: RunFolder, resumed: bool) -> None:
     folder.path.mkdir(parents=True, exist_ok=True)
     if cfg.data.get("dir"):
         cfg.data.dir = str(Path(cfg.data.dir).expanduser().resolve())
-    folder.write_config(cfg)
     command = shlex.join(["python", "-m", "gan_lightning", *sys.argv[1:]])
+    refuse_secrets(command, OmegaConf.to_yaml(cfg, resolve=True))
+    folder.write_config(cfg)
     entry = {"command": command, "started": now(), "gan_lightning": __version__, "torch": torch.__version__}
     sessions = [*(folder.status().get("sessions", []) if resumed else []), entry]
     foreign = foreign_names(OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
     status = {"state": "starting", "sessions": sessions, "foreign_code": foreign}
     folder.write_status((folder.status() if resumed else {}) | status)
+
+
+def refuse_secrets(*texts: str) -> None:
+    """Refuse to write the key of W&B into a run folder, which is made to be handed on.
+
+    Raises:
+        UserError: The key stands in a text.
+    """
+    key = os.environ.get("WANDB_API_KEY")
+    if key and any(key in text for text in texts):
+        raise UserError(
+            "the value of WANDB_API_KEY stands in the command or the configuration, which the run folder keeps: "
+            "leave it out; W&B reads it from the environment"
+        )
 
 
 def start_loggers(cfg: DictConfig, folder: RunFolder, name: str, group: str | None) -> Iterator[Logger]:
