@@ -32,9 +32,9 @@ class SampleGrids(Callback):
 
     def __init__(
         self,
-        images: PositiveInt = 64,
+        images: Annotated[int, Field(ge=1, le=10_000)] = 64,
         first: PositiveInt = 16,
-        growth: Annotated[float, Field(ge=1)] = 1.2,
+        growth: Annotated[float, Field(ge=1, le=1000)] = 1.2,
         seed: Seed = 0,
     ) -> None:
         self.images = images

@@ -72,6 +72,7 @@ def main(words: list[str]) -> None:
         changes = [it for it in overrides if it.key_or_group not in Options.model_fields]
         if not options.trust:
             check_places(without(cfg, changes), folder.path)
+            check_nodes(cfg, changes)
         apply_overrides(cfg, changes)
         content = read_checkpoint(checkpoint)
         if not options.trust:
@@ -98,6 +99,17 @@ def refuse_earlier_checkpoint(folder: "RunFolder", checkpoint: Path, run: str) -
         newest = folder.newest_checkpoint()
         if newest is not None and checkpoint.resolve() != newest:
             raise UserError(f"{run} is not the run's last checkpoint, and going on from it would undo later ones")
+
+
+def check_nodes(cfg: DictConfig, overrides: Iterable[Override]) -> None:
+    """Refuse to wait for other machines unless the user says so again.
+
+    Raises:
+        UserError: The run was trained on several.
+    """
+    nodes = cfg.trainer.get("num_nodes", 1)
+    if nodes != 1 and all(override.key_or_group != "trainer.num_nodes" for override in overrides):
+        raise UserError(f"the run waits for {nodes} machines; type trainer.num_nodes={nodes}, or trainer.num_nodes=1")
 
 
 # Changes

@@ -1,5 +1,6 @@
 """Reading the configuration that lies in a run folder: bounded, and checked before anything of it is used."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -46,11 +47,19 @@ def read_config(file: Path, trust: bool = False) -> DictConfig:
             f"{file} says nothing about {', '.join(missing)}: it is damaged, or an earlier version of gan_lightning "
             "wrote it; train again, or install the version that the run's status.json names"
         )
-    if not trust:
+    if trust:
+        import_from_here()
+    else:
         refuse(find_foreign(plain), f"{file} names code that a run folder may not name")
     config = OmegaConf.create(plain)
     OmegaConf.set_struct(config, True)
     return config
+
+
+def import_from_here() -> None:
+    """Let modules be found in the current folder, after all others: those of the user, or of a run that is trusted."""
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.append(here)
 
 
 def check_places(config: DictConfig, folder: Path) -> None:

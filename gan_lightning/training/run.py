@@ -100,7 +100,7 @@ def train(
         loggers: list[Logger] = []
         with recorded_ending(folder, callbacks, loggers):
             loggers += start_loggers(cfg, folder, name, group)
-            trainer = Trainer(**options, logger=loggers, default_root_dir=folder.path)
+            trainer = build_trainer(**options, logger=loggers, default_root_dir=folder.path)
             announce(cfg, folder, trainer)
             trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
         rates = [group["lr"] for optimizer in trainer.optimizers for group in optimizer.param_groups]
@@ -187,6 +187,19 @@ def trainer_options(cfg: DictConfig) -> dict[str, Any]:
     return fixed | options
 
 
+def build_trainer(**options: Any) -> Trainer:
+    """Lightning's Trainer.
+
+    Raises:
+        UserError: Its options do not fit together, or not this machine.
+    """
+    try:
+        return Trainer(**options)
+    except (TypeError, ValueError, RuntimeError, ImportError) as error:  # a MisconfigurationException has its own words
+        typed = ", ".join(f"trainer.{name}={options[name]}" for name in ("accelerator", "devices", "strategy"))
+        raise UserError(f"Lightning builds no Trainer of {typed}: {error}") from error
+
+
 def profiler_options(cfg: DictConfig, folder: RunFolder) -> dict[str, Any]:
     """Lightning's profiler that the configuration names, its report written to `fit-profile.txt` in the run folder."""
     name = cfg.trainer.get("profiler")
@@ -203,10 +216,11 @@ def start_folder(cfg: DictConfig, folder: RunFolder, resumed: bool) -> None:
     refuse_secrets(command, OmegaConf.to_yaml(cfg, resolve=True))
     folder.write_config(cfg)
     entry = {"command": command, "started": now(), "gan_lightning": __version__, "torch": torch.__version__}
-    sessions = [*(folder.status().get("sessions", []) if resumed else []), entry]
+    earlier = {name: value for name, value in folder.status().items() if resumed and name not in ("error", "ended")}
+    sessions = [*earlier.get("sessions", []), entry]
     foreign = foreign_names(OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
     status = {"state": "starting", "sessions": sessions, "foreign_code": foreign}
-    folder.write_status((folder.status() if resumed else {}) | status)
+    folder.write_status(earlier | status)
 
 
 def refuse_secrets(*texts: str) -> None:
