@@ -17,6 +17,9 @@ CLEARLY = 0.5
 FAR = 0.15
 """Distance, 0 to 1, from which on samples are so unlike real images that a convention is looked for."""
 
+NEAR = 0.05
+"""Distance that undoing a convention must leave at most: real images differ by less from each other."""
+
 VERY_FAR = 0.4
 """Distance from which on the scores say little: noise has about 0.8, a trained generator's samples less than 0.1."""
 
@@ -102,7 +105,7 @@ def find_convention(samples: Tensor, real: Tensor) -> str | None:
     distance = pixel_distance(samples, real)
     undone = {name: pixel_distance(undo(samples), real) for name, undo in CONVENTIONS.items()}
     name = min(undone, key=undone.__getitem__)
-    return name if distance > FAR and undone[name] < min(FAR, CLEARLY * distance) else None
+    return name if distance > FAR and undone[name] < min(NEAR, CLEARLY * distance) else None
 
 
 def pixel_distance(one: Tensor, other: Tensor) -> float:
