@@ -1,9 +1,11 @@
 """From a checked configuration to the objects of a run."""
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig
@@ -133,19 +135,37 @@ def load_module(run: str, trust: bool = False) -> tuple[GAN, Path]:
     except UserError as error:
         raise UserError(f"{folder.config_file} describes no run of this version: {error}") from error
     content = read_checkpoint(checkpoint)
+    check_weights(cfg, content, checkpoint)
+    module = build_module(cfg, content["image_shape"], content["num_classes"])
+    module.load_state_dict(content["state_dict"])
+    module.on_load_checkpoint(content)
+    return module.eval(), checkpoint
+
+
+def check_weights(cfg: DictConfig, content: Mapping[str, Any], checkpoint: Path) -> None:
+    """Refuse a checkpoint whose weights are not of the shapes that its configuration gives, before any is built.
+
+    Both are on the meta device, which takes no memory: a run folder of a stranger cannot ask for gigabytes.
+
+    Args:
+        cfg: A checked configuration.
+        content: The content of the checkpoint.
+        checkpoint: Its file, for the message.
+
+    Raises:
+        UserError: They differ.
+    """
     try:
-        module = build_module(cfg, content["image_shape"], content["num_classes"])
+        with torch.device("meta"):
+            expected = build_module(cfg, content["image_shape"], content["num_classes"]).state_dict()
     except OmegaConfBaseException as error:
-        raise UserError(f"{folder.config_file} is incomplete: {str(error).splitlines()[0]}") from error
-    try:
-        module.load_state_dict(content["state_dict"])
-    except RuntimeError as error:
+        raise UserError(f"{checkpoint}: its configuration is incomplete: {str(error).splitlines()[0]}") from error
+    shapes = {name: tensor.shape for name, tensor in expected.items()}
+    if shapes != {name: getattr(tensor, "shape", None) for name, tensor in content["state_dict"].items()}:
         raise UserError(
             f"{checkpoint} holds other weights than its configuration builds today: an earlier version wrote it; train "
             "again, or install the version that its run's status.json names"
-        ) from error
-    module.on_load_checkpoint(content)
-    return module.eval(), checkpoint
+        )
 
 
 def load_sampler(run: str, weights: Weights = "ema", trust: bool = False) -> tuple[Sampler, Path]:

@@ -54,7 +54,7 @@ def append(path: Path, text: str) -> None:
 
 
 def find_link(folder: Path) -> Path | None:
-    """A symbolic link in a folder or below it, except in a run's `wandb/`; None when there is none that matters.
+    """A symbolic link or a pipe in a folder or below it, except in its `wandb/`; None when there is none that matters.
 
     A link to a file of the same folder, as Lightning's `ModelCheckpoint(save_last="link")` makes it, does not.
     """
@@ -66,6 +66,8 @@ def find_link(folder: Path) -> Path | None:
                     return entry
             elif entry.is_dir() and entry != folder / LINKED_BY_WANDB:
                 waiting.append(entry)
+            elif not entry.is_dir() and not entry.is_file():  # a pipe would be waited for
+                return entry
     return None
 
 
@@ -84,9 +86,13 @@ def refuse_links(folder: Path) -> None:
     Raises:
         UserError: There is a link; the message names it.
     """
-    link = find_link(folder) if folder.is_dir() else None
-    if link is not None:
-        raise UserError(
-            f"{link.relative_to(folder)} in {folder} is a symbolic link (to {link.readlink()}), and a run writes only "
-            "into its own folder: put what it leads to in its place, or remove it"
-        )
+    found = find_link(folder) if folder.is_dir() else None
+    if found is None:
+        return
+    name = f"{found.relative_to(folder)} in {folder}"
+    if not found.is_symlink():
+        raise UserError(f"{name} is neither a file nor a folder: remove it")
+    raise UserError(
+        f"{name} is a symbolic link (to {found.readlink()}), and a run writes only into its own folder: put what it "
+        "leads to in its place, or remove it"
+    )

@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 ImageShape = tuple[int, int, int]
 """Channels, height, width."""
 
+LARGEST_GRID = 20_000_000
+"""Pixels of the largest grid that is read back."""
+
 RESIZE_BATCH_SIZE = 1000  # so few images' floats take little memory
 
 
@@ -86,7 +89,9 @@ def save_gif(frames: list[Path], path: Path, milliseconds: int = 120, hold: int 
 def read_frame(file: Path) -> Image.Image | None:
     """A picture with a palette, as GIFs have; None when it cannot be read."""
     try:
-        with Image.open(file) as picture:
+        with Image.open(file, formats=("PNG",)) as picture:
+            if picture.width * picture.height > LARGEST_GRID:
+                raise ValueError(f"it is {picture.width}x{picture.height}")
             return picture.convert("P")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         log.warning("WARNING: %s cannot be read (%s) and is left out", file, error)

@@ -26,7 +26,7 @@ from gan_lightning.build import build
 from gan_lightning.errors import UserError
 from gan_lightning.files import write_atomically
 from gan_lightning.images import to_pil
-from gan_lightning.training.readers import report
+from gan_lightning.training.readers import is_readable, report
 
 log = logging.getLogger(__name__)
 
@@ -202,7 +202,7 @@ def open_wandb_run(folder: Path, mode: str, **options: Any) -> Any:
 
 def read_wandb_id(file: Path) -> str | None:
     """The id of a run that goes on; None when there is none that can be read."""
-    text = file.read_bytes().decode(errors="replace").strip() if file.is_file() else None
+    text = file.read_bytes().decode(errors="replace").strip() if is_readable(file) else None
     if text is None or re.fullmatch(r"[\w-]{1,64}", text, re.ASCII):
         return text
     report(f"{file} holds no id of a W&B run and is left out: a new one begins")

@@ -13,7 +13,7 @@ from gan_lightning.callbacks import progress as progress_module
 from gan_lightning.callbacks.progress import in_words
 from gan_lightning.config.compose import compose, options
 from gan_lightning.errors import UserError
-from gan_lightning.training.run import settle_budget
+from gan_lightning.training.run import budget_in_words, settle_budget
 from tests.helpers import built, run
 
 SHORT = ("network=mlp", "annealing=linear_decay", "callbacks.samples=null")
@@ -143,3 +143,19 @@ def test_the_decay_leaves_what_is_computed_at_a_step_alone(tmp_path):
     )
     one, other = (torch.load(folder.last, weights_only=True)["state_dict"] for folder in (first, second))
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+BUDGETS = {
+    (): "3,000 generator steps",
+    ("max_images=64",): "64 images",
+    ("trainer.max_epochs=2", "trainer.max_time=00:01:00:05"): "2 epochs or 1:00:05 of training, whatever is first",
+    ("+trainer.max_steps=10",): "10 optimizer steps",
+    ("trainer.max_epochs=-1",): "none: it trains until you stop it",
+}
+
+
+@pytest.mark.parametrize("words", BUDGETS)
+def test_the_budget_is_said_before_training(words):
+    cfg = compose(*words)
+    settle_budget(cfg)
+    assert budget_in_words(cfg) == BUDGETS[words]

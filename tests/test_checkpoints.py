@@ -172,6 +172,7 @@ def test_however_training_ends_the_last_step_is_saved(tmp_path, whole, ending, r
     off = ["callbacks.evaluation.every_n_epochs=null"] if "callbacks.evaluation.n=200" in words else []
     run_command("resume", f"run={folder.path}", "max_generator_steps=10", *remove, *more, *off, "trust=true")
     assert_same_checkpoint(folder, whole)
+    assert "error" not in folder.status() and folder.status()["state"] == "finished"
 
 
 def test_an_error_amid_a_step_saves_nothing_of_it(tmp_path, monkeypatch):

@@ -71,7 +71,10 @@ def test_a_sweep_gives_each_job_its_folder_and_hides_no_failure(tmp_path):
     other = command(*once, "seed=5")
     assert other.returncode == 2 and "of another configuration (data.seed, seed)" in other.stderr
     assert "hydra.sweep.dir=" in other.stderr
-    assert RunFolder(tmp_path / "once" / "job").status()["state"] == "finished"
+    before = RunFolder(tmp_path / "once" / "job").status()
+    mistaken = command(*once, "data.batch_size=0")
+    assert mistaken.returncode != 0 and "data.batch_size=0 is not allowed" in mistaken.stderr + mistaken.stdout
+    assert RunFolder(tmp_path / "once" / "job").status() == before and before["state"] == "finished"
     typo = command("-m", "loss=minimax,wassersein", *QUICK, f"hydra.sweep.dir={tmp_path / 'typo'}")
     assert typo.returncode == 2 and "Did you mean wasserstein?" in typo.stderr
     assert not list((tmp_path / "typo").glob("*/status.json"))  # no job ran

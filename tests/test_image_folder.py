@@ -171,6 +171,21 @@ def test_pictures_without_transparency_are_as_they_were(tmp_path):
         assert (decode(tmp_path / "x.png", (3, 28, 28), background) == pixels.transpose(2, 0, 1)).all()
 
 
+def test_pictures_of_32_bits_are_refused_and_of_16_scaled(tmp_path):
+    """Whose order of bytes does not matter."""
+    deep = np.arange(28 * 28, dtype=np.int32).reshape(28, 28) * 83
+    Image.fromarray(deep).save(tmp_path / "deep.tif")
+    with pytest.raises(UserError, match=r"deep.tif cannot be read as an image \(its pixels are floats or have 32 bits"):
+        decode(tmp_path / "deep.tif", (1, 28, 28))
+    expected = np.round(deep / 257).astype(np.uint8)[None]
+    for kind in ("<u2", ">u2"):
+        Image.fromarray(deep.astype(kind)).save(tmp_path / "half.tif")
+        assert np.array_equal(decode(tmp_path / "half.tif", (1, 28, 28)), expected)
+        (tmp_path / "folder").mkdir(exist_ok=True)
+        Image.fromarray(deep.astype(kind)).save(tmp_path / "folder" / "half.tif")
+        assert ImageFolder(str(tmp_path / "folder")).image_shape == (1, 28, 28)
+
+
 def test_pictures_of_floats_are_refused(tmp_path):
     Image.fromarray(np.full((28, 28), 0.5, np.float32)).save(tmp_path / "x.tiff")
     with pytest.raises(UserError, match=r"x.tiff cannot be read as an image \(its pixels are floats"):

@@ -208,3 +208,15 @@ def test_samples_say_whose_weights_drew_them(tmp_path, finished, capsys):
     for folder, whose in ((finished, "ema"), (plain, "raw")):
         run_command("sample", f"run={folder.path}", "n=1", f"out={tmp_path / 'x.npz'}")
         assert f"1 samples of {folder.last} ({whose} weights, seed 0) in" in capsys.readouterr().out
+
+
+def test_earlier_samples_are_deleted_only_when_others_are_drawn(finished, tmp_path):
+    out = f"out={tmp_path / 'drawn'}"
+    run_command("sample", f"run={finished.path}", "n=3", out)
+    first = {file.name for file in (tmp_path / "drawn").iterdir()}
+    for words in (["run=nobody"], [f"run={finished.path}", "labels=3"], [f"run={finished.path}", "n=0"]):
+        with pytest.raises(UserError):
+            run_command("sample", *words, out, "replace=true")
+        assert {file.name for file in (tmp_path / "drawn").iterdir()} == first and len(first) == 3
+    run_command("sample", f"run={finished.path}", "n=2", out, "replace=true")
+    assert len(list((tmp_path / "drawn").iterdir())) == 2

@@ -9,8 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
+from gan_lightning.cli.evaluate import scores_folder
 from gan_lightning.errors import UserError
-from gan_lightning.evaluation.plausibility import find_convention
+from gan_lightning.evaluation.plausibility import TURNS, find_convention, find_doubts
 from gan_lightning.evaluation.samples import read_samples
 from gan_lightning.images import to_float
 
@@ -191,3 +192,35 @@ def test_scrambled_channels_are_named(ready):
     scrambled = samples.permute(0, 2, 3, 1).reshape(samples.shape)
     assert find_convention(samples, real) is None
     assert find_convention(scrambled, real).startswith("scrambled")
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_turned_samples_are_named(ready, turn):
+    """Undoing a turn twice, or four times, gives the images again: so the turns are made."""
+    real, samples = ready.splits.test.images, ready.splits.validation.images
+    again = TURNS[turn](TURNS[turn](TURNS[turn](samples)))  # the turn that this one undoes
+    assert find_doubts(samples, real) == [] and find_doubts(again, real) == [f"they look {turn}"]
+
+
+def test_copies_and_noise_are_named(ready):
+    real, samples = ready.splits.test.images, ready.splits.validation.images
+    assert find_doubts(samples[:10].repeat(50, 1, 1, 1), real)[0] == "only 10 of 500 differ from each other"
+    noise = torch.randint(0, 256, real.shape, dtype=torch.uint8)
+    assert find_doubts(noise, real)[0].startswith("their pixels are far from real ones (distance 0.")
+    brighter = (samples.int() + 60).clamp(0, 255).to(torch.uint8)
+    assert find_convention(brighter, real) is None
+
+
+def test_coloured_pictures_are_no_gray_samples(tmp_path):
+    Image.new("RGB", (28, 28), "red").save(tmp_path / "red.png")
+    with pytest.raises(UserError, match=r"red.png is coloured \(RGB\); the real images are gray"):
+        read_samples(tmp_path, (1, 28, 28), 10)
+
+
+def test_scores_of_other_images_and_of_runs_are_kept_apart(tmp_path, finished):
+    (tmp_path / "m-v1.0").mkdir()
+    (tmp_path / "m-v1.5").mkdir()
+    assert scores_folder(tmp_path / "m-v1.0", None) == tmp_path / "m-v1.0-scores"
+    assert scores_folder(tmp_path / "m-v1.5", None) == tmp_path / "m-v1.5-scores"
+    with pytest.raises(UserError, match="is the folder of a run, whose own scores it keeps; type another out=FOLDER"):
+        scores_folder(tmp_path / "m-v1.0", str(finished.path))

@@ -40,12 +40,12 @@ VALUES = {  # of each option that a run takes: what is typed, and what the Train
 }
 
 WRONG = {
-    "accelerator": ("abacus", "it should be 'auto', 'cpu'"),
     "devices": ("0", "it should be greater than 0"),
     "limit_train_batches": ("0", "it should be greater than 0"),
     "max_epochs": ("true", "max_epochs=true is not allowed: it should be a number"),
     "max_steps": ("0", "it should be greater than 0, or it should be -1"),
     "max_time": ("5min", "it should be of the form DD:HH:MM:SS; type trainer.max_time=00:00:05:00 for five minutes"),
+    "accelerator": ("tpu", "it should be 'auto', 'cpu'"),
     "profiler": ("xla", "it should be 'simple', 'advanced' or 'pytorch'"),
     "strategy": ("fsdp", "it should be 'auto', 'ddp'"),
     "sync_batchnorm": ("maybe", "it should be a valid boolean"),
@@ -77,6 +77,17 @@ def test_wrong_values_are_refused_by_name(option):
     with pytest.raises(UserError, match=f"^trainer.{option}={value} is not allowed: .*") as caught:
         check(compose(f"++trainer.{option}={value}"))
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("time", ["00:00:00:00", "9999999999999:00:00:00"])
+def test_a_time_is_at_least_a_second_and_is_one_that_can_be_counted(time):
+    with pytest.raises(UserError, match="should be at least a second and less than 10,000 days"):
+        check(compose(f"trainer.max_time={time}"))
+
+
+def test_what_lightning_refuses_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"^Lightning builds no Trainer of .*, trainer.devices=\[0\], .* int > 0"):
+        run(tmp_path / "run", *SHORT, "trainer.devices=[0]")
 
 
 def test_another_trainer_and_unknown_options_are_refused():

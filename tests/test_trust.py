@@ -309,8 +309,11 @@ FILES = {
     "a long file": ("x: " + "1" * MAX_BYTES, f"it is longer than {MAX_BYTES:,} bytes"),
     "a deep file": ("[" * 5000 + "]" * 5000, "while increasing flow level|it nests mappings and lists"),
     "a deep block": ("- " * 5000, f"it nests mappings and lists {MAX_DEPTH} deep"),
-    "a python object": ("a: !!python/object/apply:os.system ['true']\n", "could not determine a constructor"),
-    "a python name": ("a: !!python/name:os.system\n", "could not determine a constructor"),
+    "a python object": (
+        "a: !!python/object/apply:os.system ['true']\n",
+        "it has a tag, tag:yaml",
+    ),
+    "a python name": ("a: !!python/name:os.system\n", "it has a tag, tag:yaml"),
     "a set": ("a: !!set {x, y}\n", "cannot be read"),
     "a date": ("a: 2020-01-01\n", "cannot be read|says nothing"),
     "a torn line": ("a: [1, 2\n", "cannot be read"),

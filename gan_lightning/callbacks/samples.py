@@ -32,9 +32,9 @@ class SampleGrids(Callback):
 
     def __init__(
         self,
-        images: PositiveInt = 64,
+        images: Annotated[int, Field(ge=1, le=10_000)] = 64,
         first: PositiveInt = 16,
-        growth: Annotated[float, Field(ge=1)] = 1.2,
+        growth: Annotated[float, Field(ge=1, le=1000)] = 1.2,
         seed: Seed = 0,
     ) -> None:
         self.images = images
@@ -55,6 +55,8 @@ class SampleGrids(Callback):
         for stale in self.folder.grids():
             if int(stale.stem.removeprefix("step-")) > module.generator_steps:
                 stale.unlink()
+        if self.growth == 1:  # a grid at each step
+            self.next_step = module.generator_steps
         while self.next_step < module.generator_steps:
             self.advance()
         self.draw_when_due(trainer, module)

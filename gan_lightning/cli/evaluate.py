@@ -139,16 +139,33 @@ def evaluate_images(images: str, options: Options, of_data: list[str]) -> None:
     scorer = Scorer(
         data, options.split, options.n, available=len(samples), tstr=options.tstr, inception=options.inception
     )
-    warn_of_convention(samples, scorer.real.images, path)
-    out = path.with_name(f"{path.stem}-scores") if options.out is None else Path(options.out)
+    warn_of_doubts(samples, scorer.real.images, path)
+    out = scores_folder(path, options.out)
     with locked_run(out):
         score_sources([image_source(samples, labels)], scorer, {"images": str(path)}, RunFolder(out))
 
 
-def warn_of_convention(samples: Any, real: Any, path: Path) -> None:
-    """Say so where samples look as if they were saved in another convention than real images."""
-    from gan_lightning.evaluation.plausibility import find_convention
+def warn_of_doubts(samples: Any, real: Any, path: Path) -> None:
+    """Say so where samples look as if they were saved in another way than real images."""
+    from gan_lightning.evaluation.plausibility import find_doubts
 
-    convention = find_convention(samples, real)
-    if convention is not None:
-        log.warning("images=%s look %s if that is so: these scores are of the images as they are", path, convention)
+    for doubt in find_doubts(samples, real):
+        log.warning("WARNING: images=%s: %s. These scores are of the images as they are", path, doubt)
+
+
+def scores_folder(images: Path, out: str | None) -> Path:
+    """The folder for the scores of images: `out`, or one beside them.
+
+    Raises:
+        UserError: It is a run's, or holds the scores of other images.
+    """
+    from gan_lightning.training.run_folder import RunFolder
+
+    name = images.stem if images.is_file() else images.name
+    folder = RunFolder(images.with_name(f"{name}-scores") if out is None else Path(out))
+    if folder.config_file.is_file():
+        raise UserError(f"out={folder.path} is the folder of a run, whose own scores it keeps; type another out=FOLDER")
+    others = {record.images for record in folder.scores()} - {str(images)}
+    if others:
+        raise UserError(f"{folder.path} holds the scores of {others.pop()}; type another out=FOLDER")
+    return folder.path

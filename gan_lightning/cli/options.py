@@ -78,8 +78,11 @@ def parse(words: Iterable[str]) -> list[Override]:
 PATH_KEYS = ("data.dir", "hydra.run.dir", "hydra.sweep.dir", "run", "out", "images", "dir")
 """Options of a configuration, and of the commands, that name a file or folder."""
 
-NUMBER = re.compile(r"[\d_.+-]*\d[\d_.e+-]*|true|false", re.IGNORECASE)
+NUMBER = re.compile(r"[\d_.+-]*\d[\d_.e+-]*|true|false|nan|inf", re.IGNORECASE)
 """What Hydra's grammar may read as a number or as yes or no."""
+
+PLAIN = re.compile(r"[\w./:+%@-][\w./:+%@ -]*", re.ASCII)
+"""Characters that need no quotes in Hydra's grammar."""
 
 
 def take_path_literally(word: str) -> str:
@@ -91,12 +94,19 @@ def take_path_literally(word: str) -> str:
     key, equals, value = word.partition("=")
     if not equals or key.lstrip("+") not in PATH_KEYS or "," in value:
         return word
-    if value and not value.startswith("~") and not NUMBER.fullmatch(value):
+    if is_plain(value):
         return word
     try:
         return word_with_quotes(key, expand_home(value))
     except ValueError as error:
         raise UserError(f"{word} is not allowed: it {error}") from error
+
+
+def is_plain(value: str) -> bool:
+    """Whether Hydra reads a name as it stands; null, quotes and interpolations are the user's own."""
+    if value == "null" or "${" in value or value.startswith(('"', "'")):
+        return True
+    return bool(PLAIN.fullmatch(value)) and not NUMBER.fullmatch(value)
 
 
 def check_choices(words: Iterable[str]) -> None:

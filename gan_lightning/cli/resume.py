@@ -16,7 +16,7 @@ from gan_lightning.cli.options import RUN, RunOptions, check_choices, expand, ke
 from gan_lightning.config.compose import compose
 from gan_lightning.config.messages import did_you_mean, explained
 from gan_lightning.config.schema import check
-from gan_lightning.config.stored import check_places
+from gan_lightning.config.stored import check_places, check_state_places
 from gan_lightning.config.values import PathName
 from gan_lightning.errors import UserError
 from gan_lightning.runs import find_run
@@ -58,6 +58,7 @@ def main(words: list[str]) -> None:
     options = read_options(Options, keyed(it for it in overrides if it.key_or_group in Options.model_fields))
     run = find_run(options.run)
 
+    from gan_lightning.build import check_weights
     from gan_lightning.training.lock import locked_run
     from gan_lightning.training.resumable import SpentError, check_resumable, finish_killed
     from gan_lightning.training.run import train
@@ -72,8 +73,12 @@ def main(words: list[str]) -> None:
         changes = [it for it in overrides if it.key_or_group not in Options.model_fields]
         if not options.trust:
             check_places(without(cfg, changes), folder.path)
+            check_nodes(cfg, changes)
         apply_overrides(cfg, changes)
         content = read_checkpoint(checkpoint)
+        if not options.trust:
+            check_state_places(content, folder.path)
+        check_weights(cfg, content, checkpoint)
         try:
             check_resumable(cfg, content, run)
         except SpentError:
@@ -95,6 +100,17 @@ def refuse_earlier_checkpoint(folder: "RunFolder", checkpoint: Path, run: str) -
         newest = folder.newest_checkpoint()
         if newest is not None and checkpoint.resolve() != newest:
             raise UserError(f"{run} is not the run's last checkpoint, and going on from it would undo later ones")
+
+
+def check_nodes(cfg: DictConfig, overrides: Iterable[Override]) -> None:
+    """Refuse to wait for other machines unless the user says so again.
+
+    Raises:
+        UserError: The run was trained on several.
+    """
+    nodes = cfg.trainer.get("num_nodes", 1)
+    if nodes != 1 and all(override.key_or_group != "trainer.num_nodes" for override in overrides):
+        raise UserError(f"the run waits for {nodes} machines; type trainer.num_nodes={nodes}, or trainer.num_nodes=1")
 
 
 # Changes

@@ -38,7 +38,7 @@ def main(words: list[str]) -> None:
     options = read_options(Options, keyed(parse(words)))
     out = Path(options.out)
     kind = "" if out.is_dir() else out.suffix.lower()
-    check_out(out, kind, options.replace)
+    earlier = check_out(out, kind, options.replace)
 
     from gan_lightning.build import load_module
 
@@ -47,13 +47,18 @@ def main(words: list[str]) -> None:
     labels = choose_labels(sampler, options)
     images = draw(sampler, options, labels)
     out.parent.mkdir(parents=True, exist_ok=True)
+    for file in earlier:
+        file.unlink()
     WRITERS[kind](images, labels, out)
     weights = options.weights if options.weights in module.kept_weights else "raw"
     print(f"{options.n} samples of {checkpoint} ({weights} weights, seed {options.seed}) in {out}")
 
 
-def check_out(out: Path, kind: str, replace: bool) -> None:
+def check_out(out: Path, kind: str, replace: bool) -> list[Path]:
     """Refuse a name under which no samples can be written, and a folder in which they would mix with others.
+
+    Returns:
+        The earlier samples, which the new ones replace.
 
     Args:
         out: Where to write.
@@ -65,13 +70,14 @@ def check_out(out: Path, kind: str, replace: bool) -> None:
     if kind == "" and out.exists() and not out.is_dir():
         raise UserError(f"out={out} is a file; type out=FOLDER, or out={out}.png for a grid")
     if kind or not out.is_dir():
-        return
-    for file in out.glob(SAMPLE_FILES) if replace else ():
-        file.unlink()
+        return []
+    earlier = list(out.glob(SAMPLE_FILES)) if replace else []
     pictures = [file for file in sorted(out.iterdir()) if file.suffix.lower() in (".png", ".jpg", ".jpeg")]
+    pictures = [file for file in pictures if file not in earlier]
     if pictures:
         hint = "" if replace else "; or replace=true to delete samples of an earlier time"
         raise UserError(f"out={out} holds pictures already, such as {pictures[0].name}; type another folder{hint}")
+    return earlier
 
 
 def draw(sampler: Any, options: Options, labels: Any) -> Any:
@@ -111,7 +117,10 @@ def write_array(images: Any, labels: Any, out: Path) -> None:
     """Write `images`, uint8 (n, C, H, W), and `labels`, int64 (n,), where there are any."""
     import numpy as np
 
-    np.savez_compressed(out, images=images.numpy(), **({} if labels is None else {"labels": labels.numpy()}))
+    from gan_lightning.files import replacing
+
+    with replacing(out) as file:
+        np.savez_compressed(file, images=images.numpy(), **({} if labels is None else {"labels": labels.numpy()}))
 
 
 def write_folder(images: Any, labels: Any, out: Path) -> None:

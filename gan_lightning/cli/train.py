@@ -54,9 +54,11 @@ def main(words: list[str]) -> None:
     from gan_lightning.cli.options import check_choices, expand, take_path_literally
     from gan_lightning.config.compose import CONF_DIR
     from gan_lightning.config.messages import explained
+    from gan_lightning.config.stored import import_from_here
 
     words = expand(words)
     check_folders(words)
+    import_from_here()
     check_choices(words)
     words = sorted(
         map(take_path_literally, words), key=lambda word: word not in ("-m", "--multirun")
@@ -174,11 +176,12 @@ def record_failure(error: Exception, folder: "RunFolder", sweeping: bool, errors
             folder.path.rmdir()
         return
     log.error("%s: %s", folder.path.name, error, exc_info=None if isinstance(error, UserError) else error)
-    if isinstance(error, LockedError | RunExistsError):
-        errors.append(error)  # status.json is the other run's
+    earlier = folder.status()
+    if isinstance(error, LockedError | RunExistsError) or (folder.is_used() and earlier.get("state") != "failed"):
+        errors.append(error)  # status.json is that of another run, or of this one before it was repeated with a mistake
         return
     folder.path.mkdir(parents=True, exist_ok=True)
-    folder.write_status(folder.status() | {"state": "failed", "error": str(error)})
+    folder.write_status(earlier | {"state": "failed", "error": str(error)})
 
 
 def check_single_process(cfg: DictConfig) -> None:

@@ -66,8 +66,10 @@ PLACES = {
 }
 """Keys of the configuration under which `_target_` (of `model.algorithm`: the value) names code; `*` is any name."""
 
-NOT_CHOICES = ("gan_lightning.loggers.CSVLogger", "gan_lightning.loggers.GuardedWandbLogger")
+NOT_CHOICES = ("gan_lightning.csv_logger.CSVLogger", "gan_lightning.loggers.GuardedWandbLogger")
 """Classes of this project that the program builds itself: they write to any file, or address, that they are given."""
+
+PLAIN = (str, int, float, bool, type(None))
 
 INSTANTIATE_KEYS: dict[str, tuple[Any, ...]] = {
     "_partial_": (True, False),
@@ -103,6 +105,8 @@ def walk(path: str, node: Any) -> Iterator[tuple[str, Any, str]]:
             yield from walk(f"{path}.{index}", value)
     elif isinstance(node, str) and "${" in node:
         yield path, node, "a run's configuration is written without interpolations"
+    elif type(node) not in PLAIN:
+        yield path, node, "allowed: text, numbers, true, false and null"
 
 
 def walk_item(parent: str, key: Any, value: Any) -> Iterator[tuple[str, Any, str]]:
@@ -179,7 +183,10 @@ def is_inside(module: str, package: str) -> bool:
 
 def shorten(value: Any, length: int = 80) -> str:
     """A value in one short line of printable characters."""
-    text = value if isinstance(value, str) and value.isprintable() and value.isascii() else ascii(value)
+    try:
+        text = value if isinstance(value, str) and value.isprintable() and value.isascii() else ascii(value)
+    except ValueError:  # a number too long to be written
+        text = f"a {type(value).__name__}"
     return text if len(text) <= length else f"{text[:length]}..."
 
 
@@ -231,8 +238,42 @@ def sends_elsewhere(path: str, value: Any) -> bool:
 
 def leads_outside(path: str, value: str, folder: Path) -> bool:
     """Whether a value is, or in a file's name would lead to, a place that is not in the run folder."""
-    if "://" in value or "::" in value or "\0" in value:  # of fsspec, by which Lightning opens files
+    if is_expanded(value) or any(not re.fullmatch(PLAIN_FIELD, field) for field in re.findall(r"{[^}]*}?", value)):
         return True
     if path.endswith(PLACE_ENDINGS):
         return not Path(value).resolve().is_relative_to(folder)
-    return value.startswith(("/", "\\", "~")) or ".." in re.split(r"[/\\]", value)
+    return value.startswith(("/", "\\")) or ".." in re.split(r"[/\\]", value)
+
+
+PLAIN_FIELD = r"{[\w/-]*(:[\d.]*[defg]?)?}"
+"""A field of a file's name, such as {epoch:04d}: one that looks up no attribute and adds no characters of its own."""
+
+
+def is_expanded(value: str) -> bool:
+    """Whether programs take a text for a home folder, a variable or an address, none of which a run folder needs."""
+    return value.startswith("~") or any(mark in value for mark in ("$", "://", "::", "\0"))
+
+
+def find_outside_state(state: Any, folder: Path) -> list[str]:
+    """The texts in a checkpoint's state of callbacks that are places outside the run folder.
+
+    Args:
+        state: The state, as dictionaries, lists, texts and numbers.
+        folder: The run folder.
+    """
+    found = []
+    for text in texts(state):
+        absolute = text.startswith(("/", "\\")) and not Path(text).resolve().is_relative_to(folder.resolve())
+        if absolute or is_expanded(text) or ".." in re.split(r"[/\\]", text):
+            found.append(shorten(text))
+    return found
+
+
+def texts(node: Any) -> Iterator[str]:
+    """All texts in dictionaries, as keys or values, and in lists."""
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, Mapping):
+        yield from (text for pair in node.items() for part in pair for text in texts(part))
+    elif isinstance(node, list | tuple | set):
+        yield from (text for part in node for text in texts(part))

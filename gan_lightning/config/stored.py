@@ -1,6 +1,7 @@
 """Reading the configuration that lies in a run folder: bounded, and checked before anything of it is used."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from gan_lightning.config.allowed import find_foreign, find_outside
+from gan_lightning.config.allowed import find_foreign, find_outside, find_outside_state
 from gan_lightning.config.compose import top_level_keys
 from gan_lightning.errors import UserError
 
@@ -46,11 +47,19 @@ def read_config(file: Path, trust: bool = False) -> DictConfig:
             f"{file} says nothing about {', '.join(missing)}: it is damaged, or an earlier version of gan_lightning "
             "wrote it; train again, or install the version that the run's status.json names"
         )
-    if not trust:
+    if trust:
+        import_from_here()
+    else:
         refuse(find_foreign(plain), f"{file} names code that a run folder may not name")
     config = OmegaConf.create(plain)
     OmegaConf.set_struct(config, True)
     return config
+
+
+def import_from_here() -> None:
+    """Let modules be found in the current folder, after all others: those of the user, or of a run that is trusted."""
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.append(here)
 
 
 def check_places(config: DictConfig, folder: Path) -> None:
@@ -63,6 +72,16 @@ def check_places(config: DictConfig, folder: Path) -> None:
     refuse(find_outside(plain, folder), f"the run in {folder} would write outside its folder")
 
 
+def check_state_places(content: Mapping[str, Any], folder: Path) -> None:
+    """Refuse a checkpoint by which callbacks of Lightning's would write to, or delete, files outside the run folder.
+
+    Raises:
+        UserError: The message names what the checkpoint holds.
+    """
+    found = find_outside_state(content.get("callbacks"), folder)
+    refuse(found, f"the checkpoint of the run in {folder} names places outside its folder")
+
+
 def refuse(found: list[str], what: str) -> None:
     """Raise an error that lists what was found, if anything was, and says how to go on."""
     if found:
@@ -73,7 +92,7 @@ def refuse(found: list[str], what: str) -> None:
 
 
 def bounded_text(file: Path) -> str:
-    """The text of a yaml file, unless it is large, deep or has aliases, by which small files become huge.
+    """The text of a yaml file, unless it is large, deep, has tags or has aliases, by which small files become huge.
 
     Raises:
         ValueError: It is, or is not text.
@@ -90,6 +109,8 @@ def bounded_text(file: Path) -> str:
             raise ValueError(f"it nests mappings and lists {MAX_DEPTH} deep")
         if isinstance(event, yaml.AliasEvent):
             raise ValueError(f"it has an alias, *{event.anchor}, and runs write none")
+        if getattr(event, "tag", None) is not None:  # by which yaml makes values of other types
+            raise ValueError(f"it has a tag, {event.tag}, and runs write none")
     return text
 
 

@@ -17,6 +17,8 @@ def check_duration(text: str) -> str:
     """The duration, when it is of the form DD:HH:MM:SS, the only one of Lightning's that means one thing."""
     if not re.fullmatch(r"\d+:\d\d:\d\d:\d\d", text, re.ASCII):
         raise ValueError("should be of the form DD:HH:MM:SS; type trainer.max_time=00:00:05:00 for five minutes")
+    if not re.search("[1-9]", text) or len(text) > len("0000:00:00:00"):
+        raise ValueError("should be at least a second and less than 10,000 days")
     return text
 
 
@@ -25,7 +27,7 @@ Strategy = Literal[("auto", *DDP, *(f"{name}{FIND_UNUSED}" for name in DDP))]  #
 Share = Annotated[float, Field(gt=0, le=1)]
 
 TAKEN: dict[str, Any] = {
-    "accelerator": Literal["auto", "cpu", "gpu", "cuda", "mps", "tpu"],
+    "accelerator": Literal["auto", "cpu", "gpu", "cuda", "mps"],
     "benchmark": bool | None,
     "detect_anomaly": bool,
     "deterministic": bool | Literal["warn"] | None,

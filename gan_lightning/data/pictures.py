@@ -24,7 +24,7 @@ FORMATS = {
 
 SUFFIXES = frozenset(suffix for suffixes in FORMATS.values() for suffix in suffixes)
 
-GRAY_MODES = frozenset({"1", "L", "LA", "I", "I;16"})
+GRAY_MODES = frozenset({"1", "L", "LA", "I", "I;16", "I;16B", "I;16L"})
 
 LARGEST_PICTURE = 50_000_000
 """Pixels of the largest picture that is decoded: a camera's have fewer, a decompression bomb's have more."""
@@ -75,7 +75,7 @@ def decode_bytes(file: Path, content: bytes, shape: ImageShape, background: Back
             Image.open(io.BytesIO(content), formats=tuple(FORMATS)) as opened,
         ):
             check_pixels(file, opened.size)
-            image = opaque(eight_bits(ImageOps.exif_transpose(opened)), background)
+            image = opaque(eight_bits(ImageOps.exif_transpose(opened), opened.format), background)
             image = image.convert("L" if channels == 1 else "RGB")
             if image.size != (width, height):
                 image = ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS)
@@ -86,14 +86,18 @@ def decode_bytes(file: Path, content: bytes, shape: ImageShape, background: Back
     return np.asarray(image).reshape(height, width, channels).transpose(2, 0, 1)
 
 
-def eight_bits(image: Image.Image) -> Image.Image:
+def eight_bits(image: Image.Image, kind: str | None) -> Image.Image:
     """A 16-bit gray picture scaled to 8 bits (Pillow would cut every value above 255); any other as it is.
 
+    Args:
+        image: The picture.
+        kind: Pillow's name of its format: that of PNG has at most 16 bits, whatever the mode says.
+
     Raises:
-        ValueError: The picture's numbers are floats, whose range is not known.
+        ValueError: The picture's numbers are floats or have 32 bits: their range is not known.
     """
-    if image.mode == "F":
-        raise ValueError("its pixels are floats; save them as 8-bit numbers")
+    if image.mode == "F" or (image.mode == "I" and kind not in ("PNG", "PPM")):
+        raise ValueError("its pixels are floats or have 32 bits; save them as 8-bit numbers")
     if image.mode not in ("I", "I;16", "I;16B", "I;16L"):
         return image
     return Image.fromarray((np.asarray(image).clip(0, 65535) / 257).round().astype(np.uint8))

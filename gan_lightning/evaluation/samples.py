@@ -1,5 +1,6 @@
 """Samples of any program, read from an .npz file or a folder of pictures, and subsets of images."""
 
+import logging
 import math
 import zipfile
 from pathlib import Path
@@ -12,10 +13,12 @@ from torch import Tensor
 
 from gan_lightning.data import Batch
 from gan_lightning.data.image_data import SPLIT_SEED
-from gan_lightning.data.image_folder import find_images
-from gan_lightning.data.pictures import decode, read_header
+from gan_lightning.data.image_folder import describe_skipped, find_images
+from gan_lightning.data.pictures import GRAY_MODES, decode, read_header
 from gan_lightning.errors import UserError
 from gan_lightning.images import ImageShape, to_uint8
+
+log = logging.getLogger(__name__)
 
 ROUNDING = 1e-3
 """Amount by which floats may exceed their range."""
@@ -143,9 +146,13 @@ def read_labels(labels: np.ndarray, count: int, classes: int, source: Path) -> T
 
 def read_pictures(folder: Path, shape: ImageShape) -> Tensor:
     """Picture files as uint8 (n, C, H, W); images of another size are refused, not resized."""
-    files = find_images(folder, option="images").files
+    files, skipped = find_images(folder, option="images")
+    for line in describe_skipped(skipped):
+        log.info(line)
     for file in files:
-        (width, height), _ = read_header(file)
+        (width, height), mode = read_header(file)
+        if shape[0] == 1 and mode not in GRAY_MODES:
+            raise UserError(f"{file} is coloured ({mode}); the real images are gray")
         if (height, width) != shape[1:]:
             raise UserError(f"{file} is {width}x{height}; the real images are {shape[2]}x{shape[1]}")
     return torch.from_numpy(np.stack([decode(file, shape) for file in files]))

@@ -166,7 +166,7 @@ def apply_spectral_norm(network: nn.Module, option: str) -> None:
         UserError: when a layer starts at zero, which has no norm to be divided by.
     """
     for layer in [m for m in network.modules() if isinstance(m, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d))]:
-        if not layer.weight.any():
+        if not layer.weight.is_meta and not layer.weight.any():  # on the meta device only shapes are built
             raise UserError(
                 f"{option}=true divides weight matrices by their norms, and some of {type(network).__name__}'s start "
                 f"at zero; type network=resnet, or {option}=false"

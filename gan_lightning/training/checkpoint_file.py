@@ -2,7 +2,9 @@
 
 import hashlib
 import os
+import pickletools
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -78,10 +80,10 @@ def verify(file: Path) -> None:
     with file.open("rb") as stream:
         stream.seek(max(0, size - TRAILER_LENGTH))
         trailer = stream.read()
-        if not trailer.startswith(MARK):
-            verify_members(file)
-        elif trailer != MARK + checksum(stream, size - TRAILER_LENGTH):
+        sealed = trailer.startswith(MARK)
+        if sealed and trailer != MARK + checksum(stream, size - TRAILER_LENGTH):
             raise DamagedCheckpointError(file, "it is damaged: its checksum is not that of its content")
+    verify_members(file, sealed)
 
 
 def checksum(stream: BinaryIO, length: int) -> bytes:
@@ -94,16 +96,36 @@ def checksum(stream: BinaryIO, length: int) -> bytes:
     return digest.hexdigest().encode()
 
 
-def verify_members(file: Path) -> None:
-    """Check the CRC of every member of a zip archive that nothing else is appended to."""
+def verify_members(file: Path, sealed: bool) -> None:
+    """Check that no member of a zip archive is larger in memory; of one that is not sealed, the members' CRCs, too.
+
+    Raises:
+        DamagedCheckpointError: They are not, or something is appended to the archive.
+    """
     try:
         with zipfile.ZipFile(file) as archive:
             stored = all(member.compress_type == zipfile.ZIP_STORED for member in archive.infolist())
-            broken = archive.testzip() if stored else None
-            comment = archive.comment
+            grows = stored and any(map(grows_in_memory, pickles(archive)))
+            broken = archive.testzip() if stored and not sealed else None
+            comment = None if sealed else archive.comment
     except Exception as error:  # zipfile has no one error for "not an archive"
         raise DamagedCheckpointError(file, f"it is no checkpoint, or only a part of one: {error}") from error
     if not stored:
         raise DamagedCheckpointError(file, "its members are compressed, as no checkpoint's are")
+    if grows:
+        raise DamagedCheckpointError(file, "its pickle makes bytes of other bytes, as no checkpoint's does")
     if broken is not None or comment:
         raise DamagedCheckpointError(file, f"it is damaged: the checksum of {broken or 'its end'} is wrong")
+
+
+def pickles(archive: zipfile.ZipFile) -> Iterator[bytes]:
+    """The pickles in an archive; a checkpoint has one."""
+    yield from (archive.read(name) for name in archive.namelist() if name.endswith(".pkl"))
+
+
+def grows_in_memory(content: bytes) -> bool:
+    """Whether a pickle calls what torch allows and no checkpoint of ours needs: a few bytes could become gigabytes."""
+    return any(argument in GROWING for _, argument, _ in pickletools.genops(content))
+
+
+GROWING = ("_codecs encode", "__builtin__ bytearray", "builtins bytearray")

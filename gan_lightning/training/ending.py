@@ -81,7 +81,7 @@ def conclude(cfg: DictConfig, folder: RunFolder, loggers: list[Logger], learns: 
     """Draw the curves and name everything the run has left; it goes on only if a learning rate is above 0."""
     draw(folder)
     status = folder.status()
-    spent = timedelta(seconds=round(status["seconds"]))
+    spent = timedelta(seconds=round(status.get("seconds", 0)))
     log.info(
         "\n%s after %s generator steps, %s images, %s of training",
         status["state"], f"{status['generator_steps']:,}", f"{status['images_seen']:,}", spent,
@@ -125,9 +125,11 @@ def longer(cfg: DictConfig, status: dict[str, Any]) -> list[str]:
     if counted:
         return counted
     limit, epochs = cfg.trainer.max_time, cfg.trainer.max_epochs
-    if limit is not None and (epochs is None or status["seconds"] >= in_seconds(limit)):
+    if limit is not None and (epochs is None or status.get("seconds", 0) >= in_seconds(limit)):
         minutes, seconds = divmod(2 * in_seconds(limit), 60)
         return [f"trainer.max_time=00:{minutes // 60:02}:{minutes % 60:02}:{seconds:02}"]
+    if cfg.trainer.get("max_steps", -1) > 0:
+        return [f"trainer.max_steps={2 * cfg.trainer.max_steps}"]
     return [f"trainer.max_epochs={2 * epochs}"] if epochs else []
 
 

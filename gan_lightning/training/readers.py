@@ -28,15 +28,29 @@ STATUS_FIELDS: dict[str, type | tuple[type, ...]] = {
 """The types of what status.json says; a number is finite."""
 
 
+LARGEST_FILE = 2**28
+"""Bytes of the largest file that is read; a million rows of metrics.csv have fewer."""
+
+
 @cache
 def report(message: str) -> None:
     """Log a warning, once however often the file is read."""
     log.warning("WARNING: %s", message)
 
 
+def is_readable(file: Path) -> bool:
+    """Whether a file is there, and not so large that no run wrote it."""
+    if not file.is_file():
+        return False
+    if file.stat().st_size > LARGEST_FILE:
+        report(f"{file} has {file.stat().st_size:,} bytes, more than any run writes, and is left out")
+        return False
+    return True
+
+
 def read_status(file: Path) -> dict[str, Any]:
     """The content of a status.json, without what is not of its type; empty when there is none."""
-    if not file.is_file():
+    if not is_readable(file):
         return {}
     try:
         content = json.loads(file.read_bytes())
@@ -66,7 +80,7 @@ def read_scores(file: Path) -> list[ScoreRecord]:
     Raises:
         UserError: when another version wrote the file, whose records have other fields.
     """
-    if not file.is_file():
+    if not is_readable(file):
         return []
     lines = file.read_text(errors="replace").splitlines()
     found = [record for record in (read_record(file, line) for line in lines) if record is not None]
@@ -95,7 +109,7 @@ def read_record(file: Path, line: str) -> ScoreRecord | None:
 
 def read_metrics(file: Path) -> list[dict[str, str]]:
     """The rows of a metrics.csv, each with all columns; rows that are not numbers, or not whole, are left out."""
-    if not file.is_file():
+    if not is_readable(file):
         return []
     try:
         with file.open(newline="", errors="replace") as stream:

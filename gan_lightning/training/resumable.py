@@ -83,7 +83,8 @@ def finish_killed(folder: RunFolder, content: Mapping[str, Any]) -> None:
     if folder.status().get("state") == "finished":
         return
     counters = {name: content["counters"][name] for name in ("generator_steps", "images_seen")}
-    folder.write_status({"seconds": 0} | folder.status() | counters | {"state": "finished", "ended": now()})
+    earlier = {name: value for name, value in folder.status().items() if name != "error"}
+    folder.write_status({"seconds": 0} | earlier | counters | {"state": "finished", "ended": now()})
     draw(folder)
 
 

@@ -1,10 +1,12 @@
 """One training run, from its configuration to a finished run folder."""
 
 import logging
+import os
 import shlex
 import sys
 import warnings
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,7 +37,7 @@ from gan_lightning.csv_logger import CSVLogger
 from gan_lightning.data.fingerprint import check_same_data
 from gan_lightning.errors import UserError
 from gan_lightning.loggers import build_logger
-from gan_lightning.training.ending import conclude, now, readable, recorded_ending
+from gan_lightning.training.ending import conclude, in_seconds, now, readable, recorded_ending
 from gan_lightning.training.lock import locked_run
 from gan_lightning.training.objective import check_objective, read_objective
 from gan_lightning.training.precision import choose_precision
@@ -98,7 +100,7 @@ def train(
         loggers: list[Logger] = []
         with recorded_ending(folder, callbacks, loggers):
             loggers += start_loggers(cfg, folder, name, group)
-            trainer = Trainer(**options, logger=loggers, default_root_dir=folder.path)
+            trainer = build_trainer(**options, logger=loggers, default_root_dir=folder.path)
             announce(cfg, folder, trainer)
             trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
         rates = [group["lr"] for optimizer in trainer.optimizers for group in optimizer.param_groups]
@@ -186,6 +188,19 @@ def trainer_options(cfg: DictConfig) -> dict[str, Any]:
     return fixed | options
 
 
+def build_trainer(**options: Any) -> Trainer:
+    """Lightning's Trainer.
+
+    Raises:
+        UserError: Its options do not fit together, or not this machine.
+    """
+    try:
+        return Trainer(**options)
+    except (TypeError, ValueError, RuntimeError, ImportError) as error:  # a MisconfigurationException has its own words
+        typed = ", ".join(f"trainer.{name}={options[name]}" for name in ("accelerator", "devices", "strategy"))
+        raise UserError(f"Lightning builds no Trainer of {typed}: {error}") from error
+
+
 def profiler_options(cfg: DictConfig, folder: RunFolder) -> dict[str, Any]:
     """Lightning's profiler that the configuration names, its report written to `fit-profile.txt` in the run folder."""
     name = cfg.trainer.get("profiler")
@@ -198,13 +213,29 @@ def start_folder(cfg: DictConfig, folder: RunFolder, resumed: bool) -> None:
     folder.path.mkdir(parents=True, exist_ok=True)
     if cfg.data.get("dir"):
         cfg.data.dir = str(Path(cfg.data.dir).expanduser().resolve())
-    folder.write_config(cfg)
     command = shlex.join(["python", "-m", "gan_lightning", *sys.argv[1:]])
+    refuse_secrets(command, OmegaConf.to_yaml(cfg, resolve=True))
+    folder.write_config(cfg)
     entry = {"command": command, "started": now(), "gan_lightning": __version__, "torch": torch.__version__}
-    sessions = [*(folder.status().get("sessions", []) if resumed else []), entry]
+    earlier = {name: value for name, value in folder.status().items() if resumed and name not in ("error", "ended")}
+    sessions = [*earlier.get("sessions", []), entry]
     foreign = foreign_names(OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
     status = {"state": "starting", "sessions": sessions, "foreign_code": foreign}
-    folder.write_status((folder.status() if resumed else {}) | status)
+    folder.write_status(earlier | status)
+
+
+def refuse_secrets(*texts: str) -> None:
+    """Refuse to write the key of W&B into a run folder, which is made to be handed on.
+
+    Raises:
+        UserError: The key stands in a text.
+    """
+    key = os.environ.get("WANDB_API_KEY")
+    if key and any(key in text for text in texts):
+        raise UserError(
+            "the value of WANDB_API_KEY stands in the command or the configuration, which the run folder keeps: "
+            "leave it out; W&B reads it from the environment"
+        )
 
 
 def start_loggers(cfg: DictConfig, folder: RunFolder, name: str, group: str | None) -> Iterator[Logger]:
@@ -226,6 +257,22 @@ def announce(cfg: DictConfig, folder: RunFolder, trainer: Trainer) -> None:
     processes = f" x {trainer.world_size}" if trainer.world_size > 1 else ""
     log.info("run folder  %s", readable(folder.path))
     log.info("device      %s%s%s, %s", device, processes, threads, why)
+    log.info("budget      %s", budget_in_words(cfg))
+
+
+def budget_in_words(cfg: DictConfig) -> str:
+    """What ends a run: all limits that it is given."""
+    limits = {
+        "generator steps": cfg.max_generator_steps,
+        "images": cfg.max_images,
+        "epochs": cfg.trainer.max_epochs,
+        "optimizer steps": cfg.trainer.get("max_steps"),
+    }
+    words = [f"{limit:,} {what}" for what, limit in limits.items() if limit is not None and limit > 0]
+    words += [f"{timedelta(seconds=in_seconds(cfg.trainer.max_time))} of training"] if cfg.trainer.max_time else []
+    return " or ".join(words or ["none: it trains until you stop it"]) + (
+        ", whatever is first" if len(words) > 1 else ""
+    )
 
 
 def quieten_lightning() -> None:

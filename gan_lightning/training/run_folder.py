@@ -4,6 +4,7 @@ import json
 import logging
 import pickle
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -224,8 +225,20 @@ def read_checkpoint(checkpoint: Path) -> dict[str, Any]:
         raise DamagedCheckpointError(checkpoint, next(iter(str(error).splitlines()), type(error).__name__)) from error
     if not isinstance(content, dict) or "state_dict" not in content:
         raise DamagedCheckpointError(checkpoint, "it holds no weights")
+    if any(tensor.nbytes > tensor.untyped_storage().nbytes() for tensor in tensors(content)):
+        raise DamagedCheckpointError(checkpoint, "it holds tensors larger than their numbers")
     if "num_classes" not in content:
         raise UserError(
             f"{checkpoint} was written by gan_lightning 0.1, whose networks were others; train again, or install 0.1"
         )
     return content
+
+
+def tensors(node: Any) -> Iterator[torch.Tensor]:
+    """All tensors in dictionaries and lists."""
+    if isinstance(node, torch.Tensor):
+        yield node
+    elif isinstance(node, Mapping):
+        yield from (tensor for part in node.values() for tensor in tensors(part))
+    elif isinstance(node, list | tuple):
+        yield from (tensor for part in node for tensor in tensors(part))
