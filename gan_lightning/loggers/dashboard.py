@@ -113,9 +113,8 @@ def closing_pictures(folder: RunFolder) -> dict[str, Path]:
 
 
 def score_name(record: ScoreRecord, records: Sequence[ScoreRecord]) -> str:
-    """The name of a score's curve: that of its protocol, with the source where others of the evaluation stand first."""
-    first = record.source == records[0].source
-    return f"scores/{record.full_name}{'' if first else f'_{record.source}'}"
+    """The name of a score's curve: that of its protocol; with the source, where it is not the evaluation's first."""
+    return f"scores/{record.full_name}{'' if record.source == records[0].source else f'_{record.source}'}"
 
 
 def score_rows(records: Sequence[ScoreRecord]) -> tuple[dict[str, float], dict[str, float]]:
@@ -125,7 +124,7 @@ def score_rows(records: Sequence[ScoreRecord]) -> tuple[dict[str, float], dict[s
     for record in records:
         name = score_name(record, records)
         values[name] = record.value
-        further = {f"{name}_real": record.real_baseline, f"{name}_error": record.error}
+        further = {f"scores/{record.full_name}_real": record.real_baseline, f"{name}_error": record.error}
         beside |= {name: value for name, value in further.items() if value is not None}
     return values, beside
 

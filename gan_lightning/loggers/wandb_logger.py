@@ -30,6 +30,7 @@ class GuardedWandbLogger(Dashboard, WandbLogger):
         super().__init__(experiment=run)
         self.folder = folder
         self.shows_real = False
+        self.hidden: set[str] = set()
 
     def send(self, row: Mapping[str, Any], step: int | None) -> None:
         """Log a row at a generator step."""
@@ -64,8 +65,9 @@ class GuardedWandbLogger(Dashboard, WandbLogger):
         """
         run, first = self.experiment, records[0]
         values, beside = score_rows(records)
-        for name in beside:
+        for name in beside.keys() - self.hidden:
             run.define_metric(name, step_metric="generator_steps", step_sync=False, hidden=True)
+        self.hidden |= beside.keys()
         place = {"images_seen": first.images_seen, **({} if epoch is None else {"epoch": epoch})}
         charts: dict[str, Any] = {}
         if first.during_training:
