@@ -7,6 +7,7 @@ import torch
 from gan_lightning.__main__ import run_command
 from gan_lightning.cli.train import swept_keys
 from gan_lightning.config.allowed import NOT_CHOICES, find_base, find_class, place_of
+from gan_lightning.config.compose import compose
 from gan_lightning.csv_logger import CSVLogger
 from gan_lightning.evaluation.protocol import SCORES
 from gan_lightning.evaluation.records import ScoreRecord
@@ -120,7 +121,7 @@ def test_names_of_runs_can_be_read():
 
 
 def test_the_keys_of_a_sweep_are_those_with_several_values():
-    words = ["-m", "model=gan,wgan", "seed=range(3)", "data=mnist", "+a=choice(1,2)", "penalty=[r1,r2]"]
+    words = ["-m", "model=gan,wgan", "seed=range(3)", "data=mnist", "+a=choice(1,2)", "--cfg", "job", "penalty=[r1,r2]"]
     assert swept_keys(words) == {"model", "seed", "a"}
 
 
@@ -423,11 +424,19 @@ def test_tensorboard_lists_hyperparameters_with_the_final_scores(on_board):
 
 def test_an_evaluation_goes_only_where_the_training_was_shown(finished, monkeypatch, tmp_path):
     cfg = finished.config()
-    assert list(reopen_dashboards(cfg, finished)) == []
-    from gan_lightning.config.compose import compose
-
+    assert list(reopen_dashboards(cfg, finished, trust=False)) == []
     cfg.logger = compose("logger=[wandb,tensorboard]").logger
-    assert list(reopen_dashboards(cfg, RunFolder(tmp_path))) == []  # no wandb_id.txt, no events
+    assert list(reopen_dashboards(cfg, RunFolder(tmp_path), trust=False)) == []  # no wandb_id.txt, no events
+
+
+def test_the_entity_of_a_strangers_folder_gets_no_evaluation(finished, tmp_path, monkeypatch, wandb_calls, caplog):
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    (tmp_path / "wandb_id.txt").write_text("abc")
+    cfg = finished.config()
+    cfg.logger = compose("logger=wandb", "logger.wandb.entity=stranger").logger
+    assert list(reopen_dashboards(cfg, RunFolder(tmp_path), trust=False)) == [] == wandb_calls
+    assert "would send it to entity=stranger; add trust=true if that is yours" in caplog.text
+    assert len(list(reopen_dashboards(cfg, RunFolder(tmp_path), trust=True))) == 1
 
 
 def test_csv_grows_columns_without_losing_rows(tmp_path):

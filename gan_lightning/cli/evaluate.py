@@ -1,6 +1,7 @@
 """The command evaluate: every score of a trained generator, or of images of any origin."""
 
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from gan_lightning.evaluation.protocol import Split
 
 if TYPE_CHECKING:
     from gan_lightning.evaluation.records import ScoreRecord
+    from gan_lightning.loggers import Dashboard
     from gan_lightning.training.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
@@ -92,6 +94,7 @@ def score_run(run: str, folder: "RunFolder", options: Options, of_data: list[str
     from gan_lightning.data.fingerprint import check_same_data
     from gan_lightning.evaluation.score_sources import generator_sources, score_sources
     from gan_lightning.evaluation.scorer import Scorer
+    from gan_lightning.loggers import reopen_dashboards
     from gan_lightning.training.run_folder import read_checkpoint
 
     module, checkpoint = load_module(run, options.trust)
@@ -105,14 +108,14 @@ def score_run(run: str, folder: "RunFolder", options: Options, of_data: list[str
     scorer = Scorer(data, options.split, options.n, tstr=options.tstr, inception=options.inception)
     print(f"{checkpoint}: {module.generator_steps:,} generator steps, {module.images_seen:,} images")
     records, pictures = score_sources(generator_sources(module, options.seed), scorer, facts, folder)
-    show(cfg, folder, records, pictures)
+    show(reopen_dashboards(cfg, folder, options.trust), records, pictures)
 
 
-def show(cfg: DictConfig, folder: "RunFolder", records: "list[ScoreRecord]", pictures: dict[str, Path]) -> None:
+def show(dashboards: "Iterable[Dashboard]", records: "list[ScoreRecord]", pictures: dict[str, Path]) -> None:
     """Add an evaluation to what the dashboards of the run's training show."""
-    from gan_lightning.loggers import reopen_dashboards, send_scores
+    from gan_lightning.loggers import send_scores
 
-    for dashboard in reopen_dashboards(cfg, folder):
+    for dashboard in dashboards:
         send_scores([dashboard], records)
         files = {f"evaluation/{file.stem}": file for file in pictures.values()}
         dashboard.log_pictures(files, records[0].generator_steps)

@@ -128,7 +128,8 @@ def swept_keys(words: list[str]) -> set[str]:
     """Keys that have several values on the command line, commas between them."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
-    overrides = OverridesParser.create().parse_overrides([word for word in words if not word.startswith("-")])
+    typed = [word for word in words if "=" in word and not word.startswith("-")]  # others are Hydra's flags
+    overrides = OverridesParser.create().parse_overrides(typed)
     return {override.key_or_group for override in overrides if override.is_sweep_override()}
 
 

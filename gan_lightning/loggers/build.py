@@ -1,6 +1,7 @@
 """From the configuration of loggers to loggers, for training and for an evaluation after it."""
 
 import inspect
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from gan_lightning.loggers.dashboard import Dashboard
 from gan_lightning.loggers.label import RunLabel, read_label
 from gan_lightning.loggers.wandb_run import Job
 from gan_lightning.training.run_folder import RunFolder
+
+log = logging.getLogger(__name__)
 
 TRACES = {
     "gan_lightning.loggers.start_wandb": "wandb_id.txt",
@@ -63,17 +66,25 @@ def lacks_save_dir(node: DictConfig) -> bool:
     return save_dir is not None and save_dir.default is save_dir.empty and "save_dir" not in node
 
 
-def reopen_dashboards(cfg: DictConfig, folder: RunFolder) -> Iterator[Dashboard]:
+def reopen_dashboards(cfg: DictConfig, folder: RunFolder, trust: bool) -> Iterator[Dashboard]:
     """The dashboards that show a run already, to add an evaluation to what they show.
 
     Args:
         cfg: The run's configuration.
         folder: The run folder.
+        trust: Whether it may name a W&B entity to send to: a stranger's folder might name the stranger's.
     """
     nodes: Mapping[str, Any] = cfg.logger or {}
     for node in nodes.values():
         trace = TRACES.get(node.get("_target_")) if node else None
-        if trace is not None and (folder.path / trace).exists():
+        if trace is None or not (folder.path / trace).exists():
+            continue
+        if node.get("entity") and not trust:
+            log.warning(
+                "this evaluation is not shown in W&B: %s would send it to entity=%s; add trust=true if that is yours",
+                folder.config_file, node.entity,
+            )  # fmt: skip
+        else:
             config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
             dashboard = build_logger(node, folder.path, config, read_label(folder), "evaluate")
             if isinstance(dashboard, Dashboard):
