@@ -429,6 +429,15 @@ def test_an_evaluation_goes_only_where_the_training_was_shown(finished, monkeypa
     assert list(reopen_dashboards(cfg, RunFolder(tmp_path), trust=False)) == []  # no wandb_id.txt, no events
 
 
+def test_a_dashboard_that_is_gone_leaves_an_evaluation_whole(finished, tmp_path, monkeypatch, caplog):
+    (tmp_path / "tensorboard").mkdir()
+    cfg = finished.config()
+    cfg.logger = compose("logger=tensorboard").logger
+    monkeypatch.setattr(GuardedTensorBoardLogger, "__init__", lambda *words: __import__("no_such_module"))
+    assert list(reopen_dashboards(cfg, RunFolder(tmp_path), trust=False)) == []
+    assert "not shown: logger=tensorboard needs TensorBoard: pip install tensorboard" in caplog.text
+
+
 def test_the_entity_of_a_strangers_folder_gets_no_evaluation(finished, tmp_path, monkeypatch, wandb_calls, caplog):
     monkeypatch.setenv("WANDB_MODE", "offline")
     (tmp_path / "wandb_id.txt").write_text("abc")

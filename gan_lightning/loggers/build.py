@@ -86,6 +86,10 @@ def reopen_dashboards(cfg: DictConfig, folder: RunFolder, trust: bool) -> Iterat
             )  # fmt: skip
         else:
             config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
-            dashboard = build_logger(node, folder.path, config, read_label(folder), "evaluate")
+            try:
+                dashboard = build_logger(node, folder.path, config, read_label(folder), "evaluate")
+            except UserError as error:  # such as TensorBoard, which is no longer installed
+                log.warning("this evaluation is not shown: %s", error)
+                continue
             if isinstance(dashboard, Dashboard):
                 yield dashboard
