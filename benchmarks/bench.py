@@ -28,6 +28,7 @@ from gan_lightning.data import ImageData
 from gan_lightning.data.loader import Batch, BatchLoader
 from gan_lightning.evaluation.scorer import Scorer
 from gan_lightning.images import to_float
+from gan_lightning.loggers import RunLabel
 from gan_lightning.models.discriminate import Sample, frozen
 from gan_lightning.training.precision import bfloat16_is_faster
 from gan_lightning.training.run import train
@@ -51,7 +52,7 @@ CPU = torch.device("cpu")
 def train_in(folder: str, *words: str) -> RunFolder:
     """A training run, as the command line would have it."""
     run = RunFolder(Path(folder) / "run")
-    train(compose(*QUIET, *words), run, name="bench")
+    train(compose(*QUIET, *words), run, RunLabel("bench"))
     return run
 
 

@@ -17,6 +17,7 @@ from gan_lightning.build import build, build_data, build_module
 from gan_lightning.config.compose import compose
 from gan_lightning.config.schema import check
 from gan_lightning.images import ImageShape
+from gan_lightning.loggers import RunLabel
 from gan_lightning.losses import Loss
 from gan_lightning.models import GAN
 from gan_lightning.models.discriminate import Sample
@@ -129,7 +130,7 @@ def assert_same(got: torch.Tensor, expected: torch.Tensor) -> None:
 def run(folder: Path, *overrides: str) -> RunFolder:
     """Train in this process."""
     run_folder = RunFolder(folder)
-    train(composed(*overrides), run_folder, name="test")
+    train(composed(*overrides), run_folder, RunLabel("test"))
     return run_folder
 
 

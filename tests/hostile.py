@@ -19,7 +19,8 @@ def words(text: str) -> list[str]:
 
 TARGETS = words("""
 gan_lightning.data.sources.run_quietly gan_lightning.data.sources.subprocess.run gan_lightning.loggers.os.system
-gan_lightning.loggers.CSVLogger gan_lightning.loggers.GuardedWandbLogger gan_lightning.loggers.build
+gan_lightning.csv_logger.CSVLogger gan_lightning.loggers.GuardedWandbLogger
+gan_lightning.loggers.GuardedTensorBoardLogger gan_lightning.loggers.build
 gan_lightning.models.GAN.load_from_checkpoint gan_lightning.build.load_module gan_lightning.build.instantiate
 gan_lightning.evaluation.extractor.train_extractor gan_lightning.evaluation.inception.load_inception
 gan_lightning.__main__.main gan_lightning.__builtins__.eval gan_lightning.files.write_atomically

@@ -12,6 +12,7 @@ from gan_lightning.callbacks.evaluation import Evaluation
 from gan_lightning.cli import train as train_command
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation.protocol import SCORES
+from gan_lightning.loggers import RunLabel
 from gan_lightning.training.objective import check_objective, read_objective
 from gan_lightning.training.run import train
 from gan_lightning.training.run_folder import RunFolder
@@ -53,7 +54,7 @@ def test_scores_without_an_order_and_those_not_measured_are_refused(score):
 
 def test_a_score_that_will_not_be_measured_is_refused_before_training(tmp_path):
     with pytest.raises(UserError, match="evaluation is off; type callbacks.evaluation.every_n_epochs=1, or objective="):
-        train(composed("objective=frechet"), RunFolder(tmp_path / "run"), name="test")
+        train(composed("objective=frechet"), RunFolder(tmp_path / "run"), RunLabel("test"))
     assert not (tmp_path / "run").exists()
     with pytest.raises(UserError, match="needs classes, and this data set has none"):
         check_objective("classifier_score", ON, 1)
@@ -68,7 +69,7 @@ def test_a_run_that_ends_before_its_first_evaluation_says_so():
 @pytest.mark.parametrize("score,sign", [("frechet", 1), ("coverage", -1)])
 def test_the_objective_is_the_last_score_of_the_run(tmp_path, score, sign):
     cfg = composed(*SCORED, f"objective={score}", "trainer.max_epochs=2")
-    result = train(cfg, RunFolder(tmp_path / "run"), name="test")
+    result = train(cfg, RunFolder(tmp_path / "run"), RunLabel("test"))
     measured = [record.value for record in RunFolder(tmp_path / "run").scores() if record.score == score]
     assert len(measured) == 2
     assert result == ("finished", pytest.approx(sign * measured[-1], rel=1e-12))

@@ -20,6 +20,7 @@ from gan_lightning.evaluation.protocol import SCORES
 from gan_lightning.evaluation.records import ScoreRecord
 from gan_lightning.evaluation.scorer import Scorer
 from gan_lightning.images import to_float
+from gan_lightning.loggers import RunLabel
 from gan_lightning.training.run import train
 from gan_lightning.training.run_folder import RunFolder
 from tests.helpers import composed, run, weights
@@ -264,7 +265,7 @@ def test_a_resumed_run_remembers_its_best_and_forgets_what_a_crash_undid(tmp_pat
     whole = run(tmp_path / "whole", *every)
     folder = run(tmp_path / "parts", *every, "trainer.max_epochs=2")
     folder.add_scores([replace(folder.scores()[-1], generator_steps=99)])
-    train(composed(*every), folder, name="test", checkpoint=folder.last)
+    train(composed(*every), folder, RunLabel("test"), checkpoint=folder.last)
     for record, other in zip(folder.scores(), whole.scores(), strict=True):
         assert (record.score, record.generator_steps) == (other.score, other.generator_steps)
         assert record.value == pytest.approx(other.value, rel=ROUNDING)
@@ -279,10 +280,10 @@ def test_the_best_is_that_of_the_whole_run_and_of_one_protocol(tmp_path):
     every = (*SCORED, "callbacks.evaluation.every_n_epochs=1")
     folder = run(tmp_path, *every, "max_generator_steps=8")
     folder.write_scores([replace(record, value=0.0) for record in folder.scores()])  # the best possible distance
-    train(composed(*every, "max_generator_steps=16"), folder, name="test", checkpoint=folder.last)
+    train(composed(*every, "max_generator_steps=16"), folder, RunLabel("test"), checkpoint=folder.last)
     assert torch.load(folder.best, weights_only=True)["counters"]["generator_steps"] == 8
     other = composed(*every, "max_generator_steps=24", "callbacks.evaluation.score=coverage")
-    train(other, folder, name="test", checkpoint=folder.last)
+    train(other, folder, RunLabel("test"), checkpoint=folder.last)
     assert [record.generator_steps for record in folder.scores() if record.score == "coverage"] == [8, 16, 24]
     assert folder.scores_plot.is_file()
 

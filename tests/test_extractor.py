@@ -16,6 +16,7 @@ from gan_lightning.evaluation import classifier, extractor
 from gan_lightning.evaluation.classifier import Classifier, accuracy, augment, train_classifier
 from gan_lightning.evaluation.extractor import SHIPPED, Extractor, extractor_for, fingerprint, load_extractor
 from gan_lightning.evaluation.scorer import Scorer
+from gan_lightning.loggers import RunLabel
 from gan_lightning.training.run import train
 from gan_lightning.training.run_folder import RunFolder
 from tests.helpers import assert_same, in_float64, weights
@@ -157,7 +158,7 @@ def test_coloured_images_are_measured_in_as_many_features_as_gray_ones(tmp_path,
 
 def run_on_folder(path, *options: str) -> RunFolder:
     cfg = compose(*options, "data.batch_size=50", "precision=32", "logger=csv")
-    train(cfg, RunFolder(path), name="test")
+    train(cfg, RunFolder(path), RunLabel("test"))
     return RunFolder(path)
 
 

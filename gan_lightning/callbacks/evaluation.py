@@ -7,13 +7,14 @@ from pydantic import PositiveInt
 from pytorch_lightning import Callback, Trainer
 
 from gan_lightning.callbacks.checkpoints import save
-from gan_lightning.callbacks.training_metrics import publish, send_to_loggers
+from gan_lightning.callbacks.training_metrics import publish
 from gan_lightning.config.values import Seed
 from gan_lightning.data import ImageData
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation.protocol import SCORES
 from gan_lightning.evaluation.records import Measurement, make_records
 from gan_lightning.evaluation.scorer import Scorer
+from gan_lightning.loggers import send_scores
 from gan_lightning.models import GAN
 from gan_lightning.training.run_folder import RunFolder
 
@@ -118,9 +119,7 @@ class Evaluation(Callback):
                  "images_seen": module.images_seen, "seed": self.seed}  # fmt: skip
         records = make_records({module.kept_weights[0]: measured}, self.real_baseline, scorer.protocol, facts)
         RunFolder(Path(trainer.default_root_dir)).add_scores(records)
-        row = {name: value for record in records for name, value in record.named_values().items()}
-        place = {"images_seen": module.images_seen, "epoch": trainer.current_epoch}
-        send_to_loggers(trainer, row | place, module.generator_steps)
+        send_scores(trainer.loggers, records, trainer.current_epoch)
 
     def on_train_end(self, trainer: Trainer, module: GAN) -> None:  # type: ignore[override]
         """Say so when the run ended before an epoch was due."""

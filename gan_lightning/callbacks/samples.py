@@ -9,7 +9,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from gan_lightning.config.values import Seed
 from gan_lightning.data import ImageData
 from gan_lightning.images import grid, save_gif, save_png, to_uint8
-from gan_lightning.loggers import GuardedWandbLogger, log_picture
+from gan_lightning.loggers import log_picture
 from gan_lightning.models import GAN
 from gan_lightning.models.conditioning import STEPS
 from gan_lightning.training.run_folder import RunFolder
@@ -74,9 +74,6 @@ class SampleGrids(Callback):
         sampler = module.sampler()
         for name, inputs in sampler.traversals(self.seed).items():
             save_png(grid(to_uint8(sampler.generate(inputs)), STEPS), self.folder.samples / f"{name}.png")
-        for logger in trainer.loggers:
-            if isinstance(logger, GuardedWandbLogger) and self.folder.timelapse.is_file():
-                logger.log_film("timelapse", self.folder.timelapse)
 
     def draw_when_due(self, trainer: Trainer, module: GAN) -> None:
         """Draw and set the next step, once per step."""
@@ -93,4 +90,4 @@ class SampleGrids(Callback):
         picture = grid(to_uint8(module.sampler().generate(self.inputs)), self.columns)
         save_png(picture, self.folder.samples / f"step-{module.generator_steps:07d}.png")
         for logger in trainer.loggers:
-            log_picture(logger, "samples", picture, module.generator_steps)
+            log_picture(logger, picture, module.generator_steps)

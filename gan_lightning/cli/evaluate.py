@@ -1,6 +1,7 @@
 """The command evaluate: every score of a trained generator, or of images of any origin."""
 
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ from gan_lightning.evaluation.protocol import Split
 from gan_lightning.runs import find_run
 
 if TYPE_CHECKING:
+    from gan_lightning.evaluation.records import ScoreRecord
+    from gan_lightning.loggers import Dashboard
     from gan_lightning.training.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
@@ -93,10 +96,12 @@ def score_run(run: str, folder: "RunFolder", options: Options, of_data: list[str
     from gan_lightning.data.fingerprint import check_same_data
     from gan_lightning.evaluation.score_sources import generator_sources, score_sources
     from gan_lightning.evaluation.scorer import Scorer
+    from gan_lightning.loggers import reopen_dashboards
     from gan_lightning.training.run_folder import read_checkpoint
 
     module, checkpoint = load_module(run, options.trust)
-    data = build_data(move_data(folder.config(options.trust), of_data))
+    cfg = move_data(folder.config(options.trust), of_data)
+    data = build_data(cfg)
     check_same_data(data, read_checkpoint(checkpoint).get("data"))
     facts = {
         "run": str(folder.path), "checkpoint": checkpoint.name, "generator_steps": module.generator_steps,
@@ -104,7 +109,21 @@ def score_run(run: str, folder: "RunFolder", options: Options, of_data: list[str
     }  # fmt: skip
     scorer = Scorer(data, options.split, options.n, tstr=options.tstr, inception=options.inception)
     print(f"{checkpoint}: {module.generator_steps:,} generator steps, {module.images_seen:,} images")
-    score_sources(generator_sources(module, options.seed), scorer, facts, folder)
+    records, pictures = score_sources(generator_sources(module, options.seed), scorer, facts, folder)
+    show(reopen_dashboards(cfg, folder, options.trust), records, pictures)
+
+
+def show(dashboards: "Iterable[Dashboard]", records: "list[ScoreRecord]", pictures: dict[str, Path]) -> None:
+    """Add an evaluation to what the dashboards of the run's training show."""
+    from gan_lightning.loggers import send_scores
+
+    for dashboard in dashboards:
+        send_scores([dashboard], records)
+        files = {f"evaluation/{file.stem}": file for file in pictures.values()}
+        dashboard.log_pictures(files, records[0].generator_steps)
+        dashboard.close(failed=False)
+        if dashboard.upload:
+            print(f"  {'W&B upload':<16} {dashboard.upload}")
 
 
 def move_data(cfg: DictConfig, of_data: list[str]) -> DictConfig:

@@ -59,6 +59,7 @@ def main(words: list[str]) -> None:
     run = find_run(options.run)
 
     from gan_lightning.build import check_weights
+    from gan_lightning.loggers import read_label
     from gan_lightning.training.lock import locked_run
     from gan_lightning.training.resumable import SpentError, check_resumable, finish_killed
     from gan_lightning.training.run import train
@@ -88,7 +89,7 @@ def main(words: list[str]) -> None:
         file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         logging.getLogger().addHandler(file)
         folder.set_aside_damaged()
-        if train(cfg, folder, name=folder.path.name, checkpoint=checkpoint).state == "interrupted":
+        if train(cfg, folder, read_label(folder), checkpoint).state == "interrupted":
             raise KeyboardInterrupt
 
 

@@ -67,7 +67,8 @@ def main(words: list[str]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands its errors on instead of printing them
     errors: list[Exception] = []
     with explained(words):
-        hydra.main(str(CONF_DIR), "train", version_base="1.3")(lambda cfg: run_job(cfg, errors))()
+        swept = swept_keys(words)
+        hydra.main(str(CONF_DIR), "train", version_base="1.3")(lambda cfg: run_job(cfg, errors, swept))()
     if errors:
         raise errors[0]
 
@@ -88,13 +89,14 @@ def check_folders(words: list[str]) -> None:
             raise UserError(f"{word} has no effect in {kind}: type {FOLDERS[sweeping]}={name}")
 
 
-def run_job(cfg: DictConfig, errors: list[Exception]) -> float | None:
+def run_job(cfg: DictConfig, errors: list[Exception], swept: set[str]) -> float | None:
     """Hydra's task: train one run, in the folder that Hydra made for it.
 
     Args:
         cfg: The composed configuration.
         errors: Takes the error that the command ends with. Errors of a sweep's jobs are recorded in their folders
             instead, so that the other jobs go on.
+        swept: Keys that have several values on the command line.
 
     Returns:
         The value of the score that `objective` names, lower always better, which Hydra's sweepers minimize: `FAILED`
@@ -107,6 +109,7 @@ def run_job(cfg: DictConfig, errors: list[Exception]) -> float | None:
     from hydra.types import RunMode
 
     from gan_lightning.config.schema import check
+    from gan_lightning.loggers import make_label
     from gan_lightning.training.resumable import train_job
     from gan_lightning.training.run import refuse_used, train
     from gan_lightning.training.run_folder import RunFolder
@@ -119,17 +122,18 @@ def run_job(cfg: DictConfig, errors: list[Exception]) -> float | None:
         return FAILED
     sweeping = hydra_cfg.mode == RunMode.MULTIRUN
     folder = RunFolder(Path(hydra_cfg.runtime.output_dir))
-    choices: Any = hydra_cfg.runtime.choices
-    name = hydra_cfg.job.override_dirname or f"{choices.model}-{choices.data}"
+    group = Path(hydra_cfg.sweep.dir).name if sweeping else None
+    swept = swept.union(hydra_cfg.sweeper.get("params") or {})
+    label = make_label(hydra_cfg.runtime.choices, cfg.seed, hydra_cfg.overrides.task, swept, group)
     try:
         if sweeping:
             check(cfg)
             check_single_process(cfg)
-            result = train_job(cfg, folder, name, group=Path(hydra_cfg.sweep.dir).name)
+            result = train_job(cfg, folder, label)
         else:
             if "LOCAL_RANK" not in os.environ:  # a helper process shares the folder of the first
                 refuse_used(folder)
-            result = train(cfg, folder, name)
+            result = train(cfg, folder, label)
     except Exception as error:
         record_failure(error, folder, sweeping, errors)
         return FAILED
@@ -138,6 +142,15 @@ def run_job(cfg: DictConfig, errors: list[Exception]) -> float | None:
     if result.state == "interrupted":
         raise KeyboardInterrupt
     return result.objective
+
+
+def swept_keys(words: list[str]) -> set[str]:
+    """Keys that have several values on the command line, commas between them."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    typed = [word for word in words if "=" in word and not word.startswith("-")]  # others are Hydra's flags
+    overrides = OverridesParser.create().parse_overrides(typed)
+    return {override.key_or_group for override in overrides if override.is_sweep_override()}
 
 
 def check_hydra(hydra_cfg: Any) -> None:

@@ -61,12 +61,16 @@ PLACES = {
     "logger.*": Place(
         "pytorch_lightning.loggers.Logger",
         library="pytorch_lightning.loggers",
-        names=("gan_lightning.loggers.start_wandb",),
+        names=("gan_lightning.loggers.start_wandb", "gan_lightning.loggers.start_tensorboard"),
     ),
 }
 """Keys of the configuration under which `_target_` (of `model.algorithm`: the value) names code; `*` is any name."""
 
-NOT_CHOICES = ("gan_lightning.csv_logger.CSVLogger", "gan_lightning.loggers.GuardedWandbLogger")
+NOT_CHOICES = (
+    "gan_lightning.csv_logger.CSVLogger",
+    "gan_lightning.loggers.tensorboard_logger.GuardedTensorBoardLogger",
+    "gan_lightning.loggers.wandb_logger.GuardedWandbLogger",
+)
 """Classes of this project that the program builds itself: they write to any file, or address, that they are given."""
 
 PLAIN = (str, int, float, bool, type(None))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from gan_lightning.data import Batch
 from gan_lightning.evaluation.pictures import draw_pictures
-from gan_lightning.evaluation.records import Measurement, make_records
+from gan_lightning.evaluation.records import Measurement, ScoreRecord, make_records
 from gan_lightning.evaluation.samples import subset
 from gan_lightning.evaluation.score_table import describe_protocol, format_table
 from gan_lightning.evaluation.scorer import Scorer
@@ -62,7 +63,9 @@ def image_source(images: Tensor, labels: Tensor | None) -> Source:
     return Source("images", draw)
 
 
-def score_sources(sources: list[Source], scorer: Scorer, facts: dict[str, Any], folder: RunFolder) -> None:
+def score_sources(
+    sources: list[Source], scorer: Scorer, facts: dict[str, Any], folder: RunFolder
+) -> tuple[list[ScoreRecord], dict[str, Path]]:
     """Score every source; print the table, draw pictures of the first, and add the records to scores.jsonl.
 
     Args:
@@ -70,6 +73,9 @@ def score_sources(sources: list[Source], scorer: Scorer, facts: dict[str, Any], 
         scorer: Measures them; with `tstr` or `inception`, also the scores that take minutes.
         facts: Fields of the records that say where the samples come from.
         folder: Folder of scores.jsonl and the pictures.
+
+    Returns:
+        The records, and the pictures by what they show.
     """
     folder.path.mkdir(parents=True, exist_ok=True)
     samples = {source.name: source.draw(scorer.n)[0] for source in sources}
@@ -77,10 +83,12 @@ def score_sources(sources: list[Source], scorer: Scorer, facts: dict[str, Any], 
     first = sources[0].name
     baseline = measure_baseline(measured[first], scorer)
     print("\n".join([*describe_protocol(scorer), "", *format_table(measured | {"real": baseline}, scorer), ""]))
-    folder.add_scores(make_records(measured, baseline, scorer.protocol, facts))
+    records = make_records(measured, baseline, scorer.protocol, facts)
+    folder.add_scores(records)
     pictures = draw_pictures(samples[first], measured[first], scorer, folder.path / "evaluation")
     for what, where in {"scores": folder.scores_file, **pictures}.items():
         print(f"  {what:<16} {where}")
+    return records, pictures
 
 
 def measure_source(source: Source, samples: Tensor, scorer: Scorer) -> Measurement:

@@ -18,7 +18,7 @@ from gan_lightning.callbacks import GracefulStop
 from gan_lightning.config.messages import word_of
 from gan_lightning.errors import UserError
 from gan_lightning.images import save_gif
-from gan_lightning.loggers import GuardedWandbLogger
+from gan_lightning.loggers import Dashboard, closing_pictures
 from gan_lightning.report.figures import plot_metrics, plot_scores
 from gan_lightning.training.run_folder import RunFolder
 
@@ -27,9 +27,9 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def recorded_ending(folder: RunFolder, callbacks: list[Callback], loggers: list[Logger]) -> Iterator[None]:
-    """However training ends, status.json says so and W&B's run is closed; known errors get plain words.
+    """However training ends, status.json says so, the curves are drawn and the dashboards closed.
 
-    A run that an error ends has its curves drawn, too: they often show why.
+    Known errors get plain words.
     """
     ending: dict[str, Any] = {"state": "failed"}
     try:
@@ -41,7 +41,6 @@ def recorded_ending(folder: RunFolder, callbacks: list[Callback], loggers: list[
         raise
     except Exception as error:
         ending["error"] = str(error)
-        draw(folder)
         if isinstance(error, OSError):
             raise UserError(f"{error}; what was saved before is whole, in {folder.path}") from error
         if isinstance(error, MisconfigurationException) or "Early stopping conditioned on metric" in str(error):
@@ -53,12 +52,14 @@ def recorded_ending(folder: RunFolder, callbacks: list[Callback], loggers: list[
 
 @rank_zero_only
 def record_ending(folder: RunFolder, loggers: list[Logger], ending: dict[str, Any]) -> None:
-    """Write how training ended, as far as the disk allows, and close W&B's run."""
+    """Write how training ended, as far as the disk allows; draw the curves; show them, and close the dashboards."""
     with suppress(OSError):
         folder.write_status(folder.status() | ending | {"ended": now()})
+    draw(folder)
     for logger in loggers:
-        if isinstance(logger, GuardedWandbLogger):
-            logger.finish(exit_code=int(ending["state"] == "failed"))
+        if isinstance(logger, Dashboard):
+            logger.log_pictures(closing_pictures(folder), folder.status().get("generator_steps"))
+            logger.close(failed=ending["state"] == "failed")
 
 
 @rank_zero_only
@@ -78,8 +79,7 @@ def draw(folder: RunFolder) -> None:
 
 @rank_zero_only
 def conclude(cfg: DictConfig, folder: RunFolder, loggers: list[Logger], learns: bool) -> None:
-    """Draw the curves and name everything the run has left; it goes on only if a learning rate is above 0."""
-    draw(folder)
+    """Name everything the run has left; it goes on only if a learning rate is above 0."""
     status = folder.status()
     spent = timedelta(seconds=round(status.get("seconds", 0)))
     log.info(
@@ -93,8 +93,8 @@ def conclude(cfg: DictConfig, folder: RunFolder, loggers: list[Logger], learns: 
     if learns:
         rows["train longer"] = " ".join(["python -m gan_lightning resume", run, *longer(cfg, status)])
     for logger in loggers:
-        if isinstance(logger, GuardedWandbLogger) and logger.sync_command:
-            rows["W&B upload"] = logger.sync_command
+        if isinstance(logger, Dashboard) and logger.upload:
+            rows["W&B upload"] = logger.upload
     for what, where in rows.items():
         log.info("  %-13s %s", what, where)
 

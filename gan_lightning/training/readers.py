@@ -23,7 +23,7 @@ RECORDS = TypeAdapter(ScoreRecord)
 STATUS_FIELDS: dict[str, type | tuple[type, ...]] = {
     "state": str, "error": str, "started": str, "ended": str, "gan_lightning": str, "torch": str, "sessions": list,
     "generator_steps": int, "images_seen": int, "epochs": (int, float), "seconds": (int, float),
-    "objective": (int, float, type(None)),
+    "objective": (int, float, type(None)), "label": dict,
 }  # fmt: skip
 """The types of what status.json says; a number is finite."""
 

@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from gan_lightning.config.messages import word_of
 from gan_lightning.errors import UserError
+from gan_lightning.loggers import RunLabel
 from gan_lightning.training.ending import draw, in_seconds, now, readable
 from gan_lightning.training.lock import locked_run
 from gan_lightning.training.objective import read_objective
@@ -91,14 +92,13 @@ def finish_killed(folder: RunFolder, content: Mapping[str, Any]) -> None:
 # Jobs of a sweep
 
 
-def train_job(cfg: DictConfig, folder: RunFolder, name: str, group: str) -> Result:
+def train_job(cfg: DictConfig, folder: RunFolder, label: RunLabel) -> Result:
     """Train a job of a sweep, or what is left of it when the sweep was started before: a finished one is skipped.
 
     Args:
         cfg: A composed configuration.
         folder: The job's folder.
-        name: Name of the run in W&B.
-        group: Name of the sweep.
+        label: Name, choices and sweep of the run, which dashboards show.
 
     Raises:
         UserError: Another process works on the job, the folder holds a run of another configuration, or training fails.
@@ -107,16 +107,16 @@ def train_job(cfg: DictConfig, folder: RunFolder, name: str, group: str) -> Resu
         state = folder.status().get("state")
         checkpoint = folder.newest_checkpoint() if state and state != "finished" else None
         if state != "finished" and checkpoint is None:
-            return train(cfg, folder, name, group)
+            return train(cfg, folder, label)
         refuse_other_run(cfg, folder)
         if state == "finished":
             log.info("%s is finished: skipped", readable(folder.path))
             return earlier_result(cfg, folder)
         assert checkpoint is not None
-        return go_on(cfg, folder, name, group, checkpoint)
+        return go_on(cfg, folder, label, checkpoint)
 
 
-def go_on(cfg: DictConfig, folder: RunFolder, name: str, group: str, checkpoint: Path) -> Result:
+def go_on(cfg: DictConfig, folder: RunFolder, label: RunLabel, checkpoint: Path) -> Result:
     """Train a job from its checkpoint on."""
     content = read_checkpoint(checkpoint)
     try:
@@ -128,7 +128,7 @@ def go_on(cfg: DictConfig, folder: RunFolder, name: str, group: str, checkpoint:
     steps = content["counters"]["generator_steps"]
     log.info("%s goes on where it stopped, at generator step %s", readable(folder.path), f"{steps:,}")
     folder.set_aside_damaged()
-    return train(cfg, folder, name, group, checkpoint)
+    return train(cfg, folder, label, checkpoint)
 
 
 def earlier_result(cfg: DictConfig, folder: RunFolder) -> Result:

@@ -6,6 +6,7 @@ import shlex
 import sys
 import warnings
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,7 +37,7 @@ from gan_lightning.config.trainer import DDP, FIND_UNUSED
 from gan_lightning.csv_logger import CSVLogger
 from gan_lightning.data.fingerprint import check_same_data
 from gan_lightning.errors import UserError
-from gan_lightning.loggers import build_logger
+from gan_lightning.loggers import RunLabel, build_logger
 from gan_lightning.training.ending import conclude, in_seconds, now, readable, recorded_ending
 from gan_lightning.training.lock import locked_run
 from gan_lightning.training.objective import check_objective, read_objective
@@ -65,16 +66,13 @@ class Result(NamedTuple):
     objective: float | None
 
 
-def train(
-    cfg: DictConfig, folder: RunFolder, name: str, group: str | None = None, checkpoint: Path | None = None
-) -> Result:
+def train(cfg: DictConfig, folder: RunFolder, label: RunLabel, checkpoint: Path | None = None) -> Result:
     """Train what a configuration says in a run folder; go on from a checkpoint when one is given.
 
     Args:
         cfg: A composed configuration.
         folder: The folder that everything is kept in.
-        name: Name of the run in W&B.
-        group: Name of the W&B runs that belong together, such as a sweep's.
+        label: Name, group and choices of the run, which dashboards show.
         checkpoint: The checkpoint to go on from; None starts anew.
 
     Raises:
@@ -96,10 +94,10 @@ def train(
             check_same_data(data, read_checkpoint(checkpoint).get("data"))
         elif rank_zero_only.rank == 0:  # type: ignore[attr-defined]
             refuse_used(folder)
-        start_folder(cfg, folder, resumed=checkpoint is not None)
+        start_folder(cfg, folder, label, resumed=checkpoint is not None)
         loggers: list[Logger] = []
         with recorded_ending(folder, callbacks, loggers):
-            loggers += start_loggers(cfg, folder, name, group)
+            loggers += start_loggers(cfg, folder, label)
             trainer = build_trainer(**options, logger=loggers, default_root_dir=folder.path)
             announce(cfg, folder, trainer)
             trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
@@ -208,7 +206,7 @@ def profiler_options(cfg: DictConfig, folder: RunFolder) -> dict[str, Any]:
 
 
 @rank_zero_only
-def start_folder(cfg: DictConfig, folder: RunFolder, resumed: bool) -> None:
+def start_folder(cfg: DictConfig, folder: RunFolder, label: RunLabel, resumed: bool) -> None:
     """Write the configuration, its folder of images as one that is found from anywhere, and the first status.json."""
     folder.path.mkdir(parents=True, exist_ok=True)
     if cfg.data.get("dir"):
@@ -220,7 +218,7 @@ def start_folder(cfg: DictConfig, folder: RunFolder, resumed: bool) -> None:
     earlier = {name: value for name, value in folder.status().items() if resumed and name not in ("error", "ended")}
     sessions = [*earlier.get("sessions", []), entry]
     foreign = foreign_names(OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
-    status = {"state": "starting", "sessions": sessions, "foreign_code": foreign}
+    status = {"state": "starting", "label": asdict(label), "sessions": sessions, "foreign_code": foreign}
     folder.write_status(earlier | status)
 
 
@@ -238,12 +236,12 @@ def refuse_secrets(*texts: str) -> None:
         )
 
 
-def start_loggers(cfg: DictConfig, folder: RunFolder, name: str, group: str | None) -> Iterator[Logger]:
+def start_loggers(cfg: DictConfig, folder: RunFolder, label: RunLabel) -> Iterator[Logger]:
     """metrics.csv and the loggers asked for; only the former in the helper processes of a several-process run."""
     yield CSVLogger(folder.metrics)
     config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
     for node in cfg.logger.values() if rank_zero_only.rank == 0 else ():  # type: ignore[attr-defined]
-        logger = build_logger(node, folder.path, config, name, group) if node else None
+        logger = build_logger(node, folder.path, config, label) if node else None
         if logger is not None:
             yield logger
 
