@@ -1,5 +1,6 @@
 """Every test runs without network, without the developer's caches and without W&B credentials."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from gan_lightning.training.run_folder import RunFolder
 from tests.helpers import SHORT, run
 
 torch.set_num_threads(1)  # batches here are too small to share
+os.environ["OMP_NUM_THREADS"] = "1"  # the same in the processes that tests start: float32 sums depend on it
 
 
 @pytest.fixture(scope="session")

@@ -73,7 +73,7 @@ def test_a_folder_may_be_named_like_a_number(name):
 
 MISTAKES = {
     "no key": (["x"], "x is not of the form key=value; add --help"),
-    "an equals sign": (["run=a=b"], "run=a=b cannot be read as key=value.* type 'run=\"a=b\"'"),
+    "a bracket": (["n={"], "n={ cannot be read as key=value.* type 'n=\"{\"'"),
     "a sweep": (["run=x", "n=1,2"], r"n=1,2 names several values, and only training with -m .* n=\[1,2\]"),
     "a range": (["run=x", "n=range(1,3)"], "names several values"),
     "an addition": (["+run=x"], r"\+run=x: \+, ~ and @ .* type run=VALUE"),
