@@ -19,6 +19,7 @@ from gan_lightning.config.messages import word_of
 from gan_lightning.errors import UserError
 from gan_lightning.images import save_gif
 from gan_lightning.loggers import GuardedWandbLogger
+from gan_lightning.losses import Loss
 from gan_lightning.report.figures import plot_metrics, plot_scores
 from gan_lightning.training.run_folder import RunFolder
 
@@ -26,10 +27,12 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def recorded_ending(folder: RunFolder, callbacks: list[Callback], loggers: list[Logger]) -> Iterator[None]:
+def recorded_ending(
+    folder: RunFolder, callbacks: list[Callback], loggers: list[Logger], loss: Loss
+) -> Iterator[None]:
     """However training ends, status.json says so and W&B's run is closed; known errors get plain words.
 
-    A run that an error ends has its curves drawn, too: they often show why.
+    A run that is interrupted, or that an error ends, has its curves drawn, too: they often show why.
     """
     ending: dict[str, Any] = {"state": "failed"}
     try:
@@ -38,10 +41,11 @@ def recorded_ending(folder: RunFolder, callbacks: list[Callback], loggers: list[
         ending = {"state": "interrupted" if stopped else "finished"}
     except (KeyboardInterrupt, SystemExit):
         ending = {"state": "interrupted"}
+        draw(folder, loss)
         raise
     except Exception as error:
         ending["error"] = str(error)
-        draw(folder)
+        draw(folder, loss, str(error))
         if isinstance(error, OSError):
             raise UserError(f"{error}; what was saved before is whole, in {folder.path}") from error
         if isinstance(error, MisconfigurationException) or "Early stopping conditioned on metric" in str(error):
@@ -62,10 +66,17 @@ def record_ending(folder: RunFolder, loggers: list[Logger], ending: dict[str, An
 
 
 @rank_zero_only
-def draw(folder: RunFolder) -> None:
-    """Draw the curves and join the grids, as far as the files can be read; what fails is reported only."""
+def draw(folder: RunFolder, loss: Loss, error: str = "") -> None:
+    """Draw the curves and join the grids, as far as the files can be read; what fails is reported only.
+
+    Args:
+        folder: The run's folder.
+        loss: Its adversarial loss, which says what the discriminator's output means.
+        error: What ended the run, if an error did.
+    """
+    title = "/".join(folder.path.resolve().parts[-2:]) + (f"\n{error.partition(';')[0]}" if error else "")
     drawings: dict[Path, Callable[[], None]] = {
-        folder.plot: lambda: plot_metrics(folder.metrics, folder.plot),
+        folder.plot: lambda: plot_metrics(folder.metrics, folder.plot, title, loss),
         folder.scores_plot: lambda: plot_scores(folder.scores(), folder.scores_plot),
         folder.timelapse: lambda: save_gif(folder.grids(), folder.timelapse),
     }
@@ -77,9 +88,9 @@ def draw(folder: RunFolder) -> None:
 
 
 @rank_zero_only
-def conclude(cfg: DictConfig, folder: RunFolder, loggers: list[Logger], learns: bool) -> None:
+def conclude(cfg: DictConfig, folder: RunFolder, loggers: list[Logger], loss: Loss, learns: bool) -> None:
     """Draw the curves and name everything the run has left; it goes on only if a learning rate is above 0."""
-    draw(folder)
+    draw(folder, loss)
     status = folder.status()
     spent = timedelta(seconds=round(status["seconds"]))
     log.info(

@@ -96,13 +96,13 @@ def train(
             refuse_used(folder)
         start_folder(cfg, folder, resumed=checkpoint is not None)
         loggers: list[Logger] = []
-        with recorded_ending(folder, callbacks, loggers):
+        with recorded_ending(folder, callbacks, loggers, module.loss):
             loggers += start_loggers(cfg, folder, name, group)
             trainer = Trainer(**options, logger=loggers, default_root_dir=folder.path)
             announce(cfg, folder, trainer)
             trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
         rates = [group["lr"] for optimizer in trainer.optimizers for group in optimizer.param_groups]
-        conclude(cfg, folder, loggers, learns=any(rates))
+        conclude(cfg, folder, loggers, module.loss, learns=any(rates))
         return settle_result(cfg, folder, trainer)
 
 
