@@ -182,7 +182,8 @@ def encode_gif(frames: Sequence[Frame]) -> bytes:
     """The frames, enlarged and captioned, as a GIF."""
     pictures = [add_caption(resized(frame.picture), frame.caption) for frame in frames]
     palette = make_palette(pictures)
-    first, *others = [picture.convert("RGB").quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
+    colors = (picture.convert("RGB") for picture in pictures)  # Pillow gives grays no palette
+    first, *others = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in colors]
     each = round(1000 * FILM_SECONDS / len(frames))
     film = io.BytesIO()
     first.save(film, "gif", save_all=True, append_images=others, duration=[each] * len(others) + [each + 2000], loop=0)
@@ -196,9 +197,13 @@ def resized(picture: Image.Image) -> Image.Image:
 
 
 def make_palette(pictures: Sequence[Image.Image]) -> Image.Image:
-    """A picture whose palette all frames share: grays at even distances, or colors of the last frame."""
-    if pictures[-1].mode == "RGB":
-        return pictures[-1].quantize(FILM_COLORS["RGB"], Image.Quantize.MEDIANCUT)
+    """A picture whose palette all frames share: grays at even distances, or colors of the middle and the last frame."""
+    middle, last = pictures[len(pictures) // 2], pictures[-1]
+    if last.mode == "RGB":
+        both = Image.new("RGB", (last.width, 2 * last.height))
+        both.paste(middle)
+        both.paste(last, (0, last.height))
+        return both.quantize(FILM_COLORS["RGB"], Image.Quantize.MEDIANCUT)
     grays = FILM_COLORS["L"]
     palette = Image.new("P", (1, 1))
     palette.putpalette([255 * level // (grays - 1) for level in range(grays) for _ in range(3)])

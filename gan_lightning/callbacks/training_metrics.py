@@ -142,11 +142,9 @@ class TrainingMetrics(Callback):
         batches = self.unread
         steps, images = batches[-1].generator_steps, batches[-1].images_seen
         row = mean_over_processes(trainer, self.read(module, *self.last_images) | self.speed(module))
-        try:
-            check_finite(row, steps)
-        except DivergenceError:
+        if not all(map(math.isfinite, row.values())):
             send_each(trainer, batches)
-            raise
+        check_finite(row, steps)
         self.latest = row | {"images_seen": images, "epoch": trainer.current_epoch}
         publish(trainer, self.latest | {"generator_steps": steps})
         send_to_loggers(trainer, self.latest, steps)
@@ -168,13 +166,12 @@ def seconds_trained(folder: RunFolder) -> float:
 
 
 def send_each(trainer: Trainer, batches: list[BatchMetrics]) -> None:
-    """Give every logger a row for each batch, up to the first whose numbers are not all finite."""
+    """Give every logger a row for each batch, up to the first whose numbers are not all finite, which is an error."""
     for batch in batches:
         row = {name: value.item() for name, value in batch.values.items()}
         place = {"images_seen": batch.images_seen, "epoch": trainer.current_epoch}
         send_to_loggers(trainer, row | place, batch.generator_steps)
-        if not all(map(math.isfinite, row.values())):
-            return
+        check_finite(row, batch.generator_steps)
 
 
 def check_finite(row: dict[str, float], generator_steps: int) -> None:

@@ -93,10 +93,11 @@ def plot_grids(grids: Mapping[str, Any], out: Path) -> None:
 
     columns = min(COLUMNS, len(grids))
     rows = -(-len(grids) // columns)
-    figure = Figure(figsize=(4 * columns, 4.3 * rows), layout="constrained")
+    figure = Figure(figsize=(4 * columns, 4.3 * rows), layout="constrained", dpi=150)
     panels = figure.subplots(rows, columns, squeeze=False).flat
     for panel in panels:
         panel.axis("off")
+        panel.set_anchor("N")  # grids of fewer rows begin at the same height
     for panel, (title, grid) in zip(figure.axes, grids.items(), strict=False):
         panel.imshow(grid, cmap="gray", vmin=0, vmax=1)
         panel.set_title(title, fontsize=9, wrap=True, parse_math=False)

@@ -78,6 +78,7 @@ def plot_metrics(metrics: Path, out: Path, title: str, loss: Loss) -> None:
         if panel == "output of D":
             panel = describe_output(axes, loss)
         label_panel(axes, panel)
+        axes.set_xlim(right=1.03 * max(1, *columns["generator_steps"]))
     with replacing(out) as file:
         FigureCanvasAgg(figure).print_png(file)
 
@@ -118,17 +119,18 @@ def label_panel(axes: Any, title: str) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True))
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     axes.grid(alpha=0.3)
-    if axes.lines:
+    handles, _ = axes.get_legend_handles_labels()
+    if handles:
         axes.legend(
-            loc="lower right", bbox_to_anchor=(1, 1), ncols=len(axes.lines), frameon=False, fontsize=9,
+            loc="lower right", bbox_to_anchor=(1, 1), ncols=len(handles), frameon=False, fontsize=9,
             borderaxespad=0.1, handlelength=1.8, columnspacing=1.2,
         )  # fmt: skip
 
 
-SCORE_PANELS = {"frechet": ["frechet"], "nearest neighbours": ["precision", "recall", "coverage"]}
+SCORE_PANELS = {"frechet": ["frechet"], "neighbours": ["precision", "recall", "coverage"]}
 
 
-def plot_scores(records: Sequence[ScoreRecord], out: Path) -> None:
+def plot_scores(records: Sequence[ScoreRecord], out: Path, title: str) -> None:
     """Draw the scores measured during training against generator steps, and real-data baselines as dashed lines.
 
     When a resumed run changed the protocol, only the scores of the last one are drawn.
@@ -136,6 +138,7 @@ def plot_scores(records: Sequence[ScoreRecord], out: Path) -> None:
     Args:
         records: Scores of a run; without one that was measured during training, nothing is drawn.
         out: The picture's file.
+        title: What stands above both panels.
     """
     records = [record for record in records if record.during_training]
     if not records:
@@ -143,16 +146,20 @@ def plot_scores(records: Sequence[ScoreRecord], out: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 4), layout="constrained")
-    for axes, (title, scores) in zip(figure.subplots(1, 2), SCORE_PANELS.items(), strict=True):
+    figure = Figure(figsize=(11, 4.3), layout="constrained")
+    figure.suptitle(title, fontsize=11, parse_math=False)
+    for axes, (panel, scores) in zip(figure.subplots(1, 2), SCORE_PANELS.items(), strict=True):
         for score in scores:
             curve = same_protocol([record for record in records if record.score == score])
             steps = [record.generator_steps for record in curve]
             (line,) = axes.plot(steps, [record.value for record in curve], ".-", label=score, linewidth=1.2)
             baseline = [record.real_baseline for record in curve]
-            axes.plot(steps, baseline, "--", color=line.get_color(), linewidth=1, label=f"{score} of real images")
-        label_panel(axes, title)
-    figure.axes[0].set_yscale("log")
+            axes.plot(steps, baseline, "--", color=line.get_color(), linewidth=1)
+        axes.plot([], "--", color="gray", linewidth=1, label="of real images")
+        label_panel(axes, panel)
+    distances, shares = figure.axes
+    distances.set_yscale("log")
+    shares.set_ylim(0, 1.03)
     with replacing(out) as file:
         FigureCanvasAgg(figure).print_png(file)
 

@@ -27,9 +27,7 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def recorded_ending(
-    folder: RunFolder, callbacks: list[Callback], loggers: list[Logger], loss: Loss
-) -> Iterator[None]:
+def recorded_ending(folder: RunFolder, callbacks: list[Callback], loggers: list[Logger], loss: Loss) -> Iterator[None]:
     """However training ends, status.json says so and W&B's run is closed; known errors get plain words.
 
     A run that is interrupted, or that an error ends, has its curves drawn, too: they often show why.
@@ -77,7 +75,7 @@ def draw(folder: RunFolder, loss: Loss, error: str = "") -> None:
     title = "/".join(folder.path.resolve().parts[-2:]) + (f"\n{error.partition(';')[0]}" if error else "")
     drawings: dict[Path, Callable[[], None]] = {
         folder.plot: lambda: plot_metrics(folder.metrics, folder.plot, title, loss),
-        folder.scores_plot: lambda: plot_scores(folder.scores(), folder.scores_plot),
+        folder.scores_plot: lambda: plot_scores(folder.scores(), folder.scores_plot, title),
         folder.timelapse: lambda: save_gif(folder.grids(), folder.timelapse),
     }
     for file, drawing in drawings.items():
