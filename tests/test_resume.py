@@ -45,7 +45,10 @@ def test_resuming_equals_never_having_stopped(tmp_path, case):
 def test_resuming_goes_on_in_the_same_metrics_and_grids(tmp_path):
     folder = run(tmp_path / "run", *SHORT, "max_generator_steps=4", "callbacks.samples.first=2")
     run_command("resume", f"run={folder.path}", "max_generator_steps=8")
-    assert [int(row["generator_steps"]) for row in metric_rows(folder)] == [2, 4, 6, 8]
+    rows = metric_rows(folder)
+    assert [int(row["generator_steps"]) for row in rows] == [2, 4, 6, 8]
+    seconds = [float(row["seconds"]) for row in rows]
+    assert seconds == sorted(seconds) and seconds[-1] <= folder.status()["seconds"] + 0.1
     assert [int(file.stem.removeprefix("step-")) for file in folder.grids()] == [0, 2, 3, 4, 5, 6, 8]
 
 

@@ -59,9 +59,12 @@ def plot_metrics(metrics: Path, out: Path, title: str, loss: Loss) -> None:
         loss: The run's adversarial loss, which says what the discriminator's output means.
     """
     columns = read_columns(metrics)
-    if not columns:
-        return
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    if columns:
+        save_figure(metrics_figure(columns, title, loss), out)
+
+
+def metrics_figure(columns: dict[str, list[float]], title: str, loss: Loss) -> Any:
+    """The figure that `plot_metrics` writes."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 7.5), layout="constrained")
@@ -79,6 +82,13 @@ def plot_metrics(metrics: Path, out: Path, title: str, loss: Loss) -> None:
             panel = describe_output(axes, loss)
         label_panel(axes, panel)
         axes.set_xlim(right=1.03 * max(1, *columns["generator_steps"]))
+    return figure
+
+
+def save_figure(figure: Any, out: Path) -> None:
+    """Write a figure as a PNG file."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     with replacing(out) as file:
         FigureCanvasAgg(figure).print_png(file)
 
@@ -143,7 +153,6 @@ def plot_scores(records: Sequence[ScoreRecord], out: Path, title: str) -> None:
     records = [record for record in records if record.during_training]
     if not records:
         return
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 4.3), layout="constrained")
@@ -160,8 +169,7 @@ def plot_scores(records: Sequence[ScoreRecord], out: Path, title: str) -> None:
     distances, shares = figure.axes
     distances.set_yscale("log")
     shares.set_ylim(0, 1.03)
-    with replacing(out) as file:
-        FigureCanvasAgg(figure).print_png(file)
+    save_figure(figure, out)
 
 
 def same_protocol(records: Sequence[ScoreRecord]) -> list[ScoreRecord]:
@@ -178,7 +186,6 @@ def plot_classes(shares: list[float], target: list[float], names: list[str], out
         names: Name of each class.
         out: The picture's file.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 4), layout="constrained")
@@ -189,6 +196,5 @@ def plot_classes(shares: list[float], target: list[float], names: list[str], out
     if len(names) <= 30:
         axes.set_xticks(places, names, rotation=30 if max(map(len, names)) > 3 else 0, parse_math=False)
     axes.set_ylabel("share of each class")
-    axes.legend()
-    with replacing(out) as file:
-        FigureCanvasAgg(figure).print_png(file)
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False)
+    save_figure(figure, out)
