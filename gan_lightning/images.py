@@ -38,7 +38,9 @@ FILM_SIZE = 500
 FILM_COLORS = {"L": 16, "RGB": 64}  # few compress well, and these frames are looked at for a moment
 
 FILM_BYTES = 1_000_000
-"""Bytes that a film may take; a longer one has fewer frames."""
+"""Bytes that a film may take; a longer one has fewer frames, but no fewer than `LEAST_FRAMES`."""
+
+LEAST_FRAMES = 8
 
 FILM_SECONDS = 4.0
 
@@ -167,8 +169,8 @@ def save_gif(files: list[Path], path: Path) -> None:
     if not frames:
         return
     film = encode_gif(frames)
-    if len(film) > FILM_BYTES and len(frames) > 2:
-        film = encode_gif(spread(frames, max(2, len(frames) * FILM_BYTES // len(film))))
+    if len(film) > FILM_BYTES and len(frames) > LEAST_FRAMES:
+        film = encode_gif(spread(frames, max(LEAST_FRAMES, len(frames) * FILM_BYTES // len(film))))
     with replacing(path) as file:
         file.write(film)
 

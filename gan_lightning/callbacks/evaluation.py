@@ -44,7 +44,7 @@ class Evaluation(Checkpoint):
     before the last score, and by the folder's absolute path. Here scores.jsonl is the memory.
 
     Args:
-        every_n_epochs: Epochs between two evaluations; None never scores.
+        every_n_epochs: Epochs between two evaluations; the last step is scored, too. None never scores.
         n: Number of samples, and of validation images; None for as many as there are, at most 10,000.
         score: The score that decides which checkpoint is the best.
         seed: Seed of the noise that all samples are drawn from.

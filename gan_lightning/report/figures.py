@@ -133,7 +133,7 @@ def label_panel(axes: Any, title: str) -> None:
     if handles:
         axes.legend(
             loc="lower right", bbox_to_anchor=(1, 1), ncols=len(handles), frameon=False, fontsize=9,
-            borderaxespad=0.1, handlelength=1.8, columnspacing=1.2,
+            borderaxespad=0.1, handlelength=1.8, columnspacing=1,
         )  # fmt: skip
 
 
@@ -164,7 +164,7 @@ def plot_scores(records: Sequence[ScoreRecord], out: Path, title: str) -> None:
             (line,) = axes.plot(steps, [record.value for record in curve], ".-", label=score, linewidth=1.2)
             baseline = [record.real_baseline for record in curve]
             axes.plot(steps, baseline, "--", color=line.get_color(), linewidth=1)
-        axes.plot([], "--", color="gray", linewidth=1, label="of real images")
+        axes.plot([], "--", color="gray", linewidth=1, label="real images")
         label_panel(axes, panel)
     distances, shares = figure.axes
     distances.set_yscale("log")
