@@ -1,13 +1,17 @@
 """Images between the data and the run folder: float (N, C, H, W) in [-1, 1]; uint8 at rest and on the wire."""
 
+import io
 import logging
 import math
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 from torch import Tensor
+from torchvision.transforms.functional import pil_to_tensor
 from torchvision.utils import make_grid
 
 from gan_lightning.files import replacing
@@ -22,6 +26,26 @@ LARGEST_GRID = 20_000_000
 """Pixels of the largest grid that is read back."""
 
 RESIZE_BATCH_SIZE = 1000  # so few images' floats take little memory
+
+SHOWN_SIZE = 750
+"""Pixels of a grid's longer side on the screen, about: from 500 to 1,000, or as many as it has."""
+
+BACKGROUND = 32
+"""Gray level, 0 to 255, of what is no image: gaps, empty cells and captions."""
+
+CAPTION_HEIGHT = 36
+
+FILM_SIZE = 500
+"""Pixels of a film's longer side, about; a GIF of larger frames takes several megabytes."""
+
+FILM_COLORS = {"L": 16, "RGB": 64}  # few compress well, and these frames are looked at for a moment
+
+FILM_BYTES = 1_000_000
+"""Bytes that a film may take; a longer one has fewer frames, but no fewer than `LEAST_FRAMES`."""
+
+LEAST_FRAMES = 8
+
+FILM_SECONDS = 4.0
 
 
 def to_float(images: Tensor) -> Tensor:
@@ -42,7 +66,7 @@ def resize(images: Tensor, size: int) -> Tensor:
     return torch.cat([part.round().to(torch.uint8) for part in parts])
 
 
-def grid(images: Tensor, columns: int | None = None, gap: int = 2, background: int = 32) -> Tensor:
+def grid(images: Tensor, columns: int | None = None, gap: int = 2, background: int = BACKGROUND) -> Tensor:
     """Tile uint8 images (N, C, H, W) row by row into one (C, height, width) picture.
 
     Cells left over show the background. Fewer images than `columns` make a narrower picture, and one makes itself.
@@ -65,34 +89,129 @@ def to_pil(picture: Tensor) -> Image.Image:
     return Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array)
 
 
+def enlarge(picture: Tensor, size: int = SHOWN_SIZE) -> Tensor:
+    """A picture (C, H, W) each of whose pixels is a square of k x k, so that its longer side is about `size`."""
+    times = magnification(picture.shape[2], picture.shape[1], size)
+    return picture.repeat_interleave(times, 1).repeat_interleave(times, 2)
+
+
+def magnification(width: int, height: int, size: int = SHOWN_SIZE) -> int:
+    """The whole number, 1 or more, by which a picture is to be enlarged for its longer side to be about `size`."""
+    return max(1, round(size / max(width, height)))
+
+
+def add_caption(picture: Image.Image, text: str) -> Image.Image:
+    """A gray or RGB picture with a line of text in a strip under it; without text, as it is."""
+    if not text:
+        return picture
+    captioned = Image.new(picture.mode, (picture.width, picture.height + CAPTION_HEIGHT), gray(picture, BACKGROUND))
+    captioned.paste(picture)
+    font = ImageFont.load_default(CAPTION_HEIGHT * 5 / 9)
+    place = (picture.width / 2, picture.height + CAPTION_HEIGHT / 2)
+    ImageDraw.Draw(captioned).text(place, text, fill=gray(picture, 230), font=font, anchor="mm")
+    return captioned
+
+
+def gray(picture: Image.Image, level: int) -> int | tuple[int, ...]:
+    """A gray level as a color of the picture's mode."""
+    return level if picture.mode == "L" else (level,) * 3
+
+
+def show_grid(picture: Tensor, text: str) -> Tensor:
+    """A grid (C, H, W) as a person looks at it: enlarged, with a caption in a strip under it."""
+    return pil_to_tensor(add_caption(to_pil(enlarge(picture)), text))
+
+
+def save_grid(picture: Tensor, text: str, path: Path) -> None:
+    """Write a grid (C, H, W) as `show_grid` has it.
+
+    Its pixels can be had back: the PNG's text fields `magnification` and `caption` say how they are shown.
+    """
+    fields = PngImagePlugin.PngInfo()
+    fields.add_text("magnification", str(magnification(picture.shape[2], picture.shape[1])))
+    fields.add_text("caption", text)
+    with replacing(path) as file:
+        to_pil(show_grid(picture, text)).save(file, format="png", pnginfo=fields)
+
+
 def save_png(picture: Tensor, path: Path) -> None:
     """Write a uint8 (C, H, W) picture; the folder is made when it is missing."""
     with replacing(path) as file:
         to_pil(picture).save(file, format="png")
 
 
-def save_gif(frames: list[Path], path: Path, milliseconds: int = 120, hold: int = 2000) -> None:
-    """Join pictures into an endless GIF whose last frame stays for `hold` milliseconds.
+class Frame(NamedTuple):
+    """A grid as it was before it was enlarged, gray or RGB, and its caption."""
 
-    Files that are no whole pictures, or not of the last one's size, are reported and left out; without any, nothing is
-    written.
-    """
-    pictures = [picture for picture in map(read_frame, frames) if picture is not None]
-    pictures = [picture for picture in pictures if picture.size == pictures[-1].size]
-    if not pictures:
-        return
-    durations = [milliseconds] * (len(pictures) - 1) + [hold]
-    with replacing(path) as file:
-        pictures[0].save(file, format="gif", save_all=True, append_images=pictures[1:], duration=durations, loop=0)
+    picture: Image.Image
+    caption: str
 
 
-def read_frame(file: Path) -> Image.Image | None:
-    """A picture with a palette, as GIFs have; None when it cannot be read."""
+def read_frame(file: Path) -> Frame | None:
+    """What `save_grid` has written, or any other picture as it is; None when it cannot be read."""
     try:
         with Image.open(file, formats=("PNG",)) as picture:
             if picture.width * picture.height > LARGEST_GRID:
                 raise ValueError(f"it is {picture.width}x{picture.height}")
-            return picture.convert("P")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            times, caption = int(picture.info.get("magnification", 1)), picture.info.get("caption", "")
+            width, height = picture.width, picture.height - (CAPTION_HEIGHT if caption else 0)
+            pixels = picture.convert("L" if picture.mode == "L" else "RGB").crop((0, 0, width, height))
+            return Frame(pixels.resize((width // times, height // times), Image.Resampling.NEAREST), caption)
+    except (OSError, SyntaxError, ValueError, ArithmeticError, Image.DecompressionBombError) as error:
         log.warning("WARNING: %s cannot be read (%s) and is left out", file, error)
         return None
+
+
+def save_gif(files: list[Path], path: Path) -> None:
+    """Join grids into an endless film of about `FILM_SECONDS`, whose last frame stays for two seconds more.
+
+    It has few colors, and no more frames than fit into `FILM_BYTES`, the first and the last always among them.
+    Files that are no whole pictures, or not of the last one's size, are reported and left out; without any, nothing is
+    written.
+    """
+    frames = [frame for frame in map(read_frame, files) if frame is not None]
+    frames = [frame for frame in frames if frame.picture.size == frames[-1].picture.size]
+    if not frames:
+        return
+    film = encode_gif(frames)
+    if len(film) > FILM_BYTES and len(frames) > LEAST_FRAMES:
+        film = encode_gif(spread(frames, max(LEAST_FRAMES, len(frames) * FILM_BYTES // len(film))))
+    with replacing(path) as file:
+        file.write(film)
+
+
+def spread(frames: Sequence[Frame], count: int) -> list[Frame]:
+    """`count` of the frames, 2 or more, at even distances, from the first to the last."""
+    return [frames[round(index * (len(frames) - 1) / (count - 1))] for index in range(count)]
+
+
+def encode_gif(frames: Sequence[Frame]) -> bytes:
+    """The frames, enlarged and captioned, as a GIF."""
+    pictures = [add_caption(resized(frame.picture), frame.caption) for frame in frames]
+    palette = make_palette(pictures)
+    colors = (picture.convert("RGB") for picture in pictures)  # Pillow gives grays no palette
+    first, *others = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in colors]
+    each = round(1000 * FILM_SECONDS / len(frames))
+    film = io.BytesIO()
+    first.save(film, "gif", save_all=True, append_images=others, duration=[each] * len(others) + [each + 2000], loop=0)
+    return film.getvalue()
+
+
+def resized(picture: Image.Image) -> Image.Image:
+    """A grid as large as films are."""
+    times = magnification(*picture.size, FILM_SIZE)
+    return picture.resize((picture.width * times, picture.height * times), Image.Resampling.NEAREST)
+
+
+def make_palette(pictures: Sequence[Image.Image]) -> Image.Image:
+    """A picture whose palette all frames share: grays at even distances, or colors of the middle and the last frame."""
+    middle, last = pictures[len(pictures) // 2], pictures[-1]
+    if last.mode == "RGB":
+        both = Image.new("RGB", (last.width, 2 * last.height))
+        both.paste(middle)
+        both.paste(last, (0, last.height))
+        return both.quantize(FILM_COLORS["RGB"], Image.Quantize.MEDIANCUT)
+    grays = FILM_COLORS["L"]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([255 * level // (grays - 1) for level in range(grays) for _ in range(3)])
+    return palette

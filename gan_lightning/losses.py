@@ -35,6 +35,11 @@ class Loss:
         """What is logged as D(x) and D(G(z)), (N,): a probability where the loss defines one, else the logits."""
         return logits
 
+    @property
+    def defines_probability(self) -> bool:
+        """Whether `realness` gives D's probability that an image is real: the loss has a formula for it of its own."""
+        return type(self).realness is not Loss.realness
+
     def extra_metrics(self) -> dict[str, Tensor]:
         """Further metrics of the discriminator's step, by name."""
         return {}

@@ -165,6 +165,7 @@ def test_however_training_ends_the_last_step_is_saved(tmp_path, whole, ending, r
         run(folder.path, *words)
     except (ZeroDivisionError, SystemExit):
         assert "error" in ending or "Ctrl-C" in ending
+    assert folder.plot.is_file() and folder.timelapse.is_file()
     steps = read_checkpoint(folder.last)["counters"]["generator_steps"]
     assert steps == (8 if "early" in ending else 4 if "epoch" in ending or "evaluation" in ending else 3)
     remove = [f"~callbacks.{name}" for name in folder.config(trust=True).callbacks if name == "test"]

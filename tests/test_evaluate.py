@@ -23,7 +23,7 @@ from gan_lightning.images import to_float
 from gan_lightning.loggers import RunLabel
 from gan_lightning.training.run import train
 from gan_lightning.training.run_folder import RunFolder
-from tests.helpers import composed, run, weights
+from tests.helpers import SMALL, composed, run, same, weights
 
 ROUNDING = 1e-6
 """Relative: matrix products may round otherwise when their memory lies elsewhere."""
@@ -286,6 +286,45 @@ def test_the_best_is_that_of_the_whole_run_and_of_one_protocol(tmp_path):
     train(other, folder, RunLabel("test"), checkpoint=folder.last)
     assert [record.generator_steps for record in folder.scores() if record.score == "coverage"] == [8, 16, 24]
     assert folder.scores_plot.is_file()
+
+
+FOUR_AN_EPOCH = ("data.batch_size=1000", "callbacks.evaluation.n=150", *SMALL)
+LAST_STEPS = {
+    "steps inside an epoch": ("max_generator_steps=6", 1, [4, 6]),
+    "steps at an epoch's end": ("max_generator_steps=4", 1, [4]),
+    "images": ("max_images=2500", 1, [3]),
+    "both networks' steps": ("+trainer.max_steps=12", 1, [4, 6]),
+    "steps inside an epoch that is not due": ("max_generator_steps=6", 5, [6]),
+    "an epoch that is not due": ("trainer.max_epochs=3", 2, [8, 12]),
+}
+
+
+@pytest.mark.parametrize("case", LAST_STEPS)
+def test_the_last_step_is_scored_once_wherever_a_budget_ends_the_run(tmp_path, case):
+    budget, every, scored = LAST_STEPS[case]
+    folder = run(tmp_path / "run", *FOUR_AN_EPOCH, budget, f"callbacks.evaluation.every_n_epochs={every}")
+    records = [record for record in folder.scores() if record.score == "frechet"]
+    assert [record.generator_steps for record in records] == scored
+    assert folder.status()["generator_steps"] == scored[-1]
+    best = min(records, key=lambda record: record.value)
+    assert torch.load(folder.best, weights_only=True)["counters"]["generator_steps"] == best.generator_steps
+
+
+def test_the_last_step_of_a_time_budget_is_scored_once(tmp_path):
+    every = "callbacks.evaluation.every_n_epochs=1000000"
+    folder = run(tmp_path / "run", *FOUR_AN_EPOCH, "trainer.max_time=00:00:00:01", every)
+    records = [record for record in folder.scores() if record.score == "frechet"]
+    assert [record.generator_steps for record in records] == [folder.status()["generator_steps"]]
+    assert folder.best.is_file()
+
+
+def test_a_run_whose_last_step_was_scored_inside_an_epoch_goes_on_as_if_it_had_not_stopped(tmp_path):
+    whole = run(tmp_path / "whole", *FOUR_AN_EPOCH, "max_generator_steps=10")
+    folder = run(tmp_path / "parts", *FOUR_AN_EPOCH, "max_generator_steps=6", "callbacks.evaluation.every_n_epochs=2")
+    run_command("resume", f"run={folder.path}", "max_generator_steps=10")
+    assert same(weights(folder), weights(whole))
+    scored = [record.generator_steps for record in folder.scores() if record.score == "frechet"]
+    assert scored == [6, 8, 10]
 
 
 def test_an_evaluation_that_cannot_be_is_refused_before_training(tmp_path):

@@ -8,7 +8,7 @@ from PIL import Image
 
 from gan_lightning.__main__ import run_command
 from gan_lightning.errors import UserError
-from gan_lightning.images import save_gif
+from gan_lightning.images import CAPTION_HEIGHT, save_gif
 from gan_lightning.models import GAN
 from gan_lightning.report.comparison import compare
 from gan_lightning.training.readers import read_metrics, read_scores, read_status
@@ -84,7 +84,7 @@ def test_a_film_leaves_out_what_is_no_picture(tmp_path, finished):
         file.write_bytes(content)
     save_gif(files, tmp_path / "film.gif")
     with Image.open(tmp_path / "film.gif") as film:
-        assert film.size == Image.open(files[1]).size
+        assert film.size == (8 * 62, 8 * 62 + CAPTION_HEIGHT)
     save_gif(files[:1], tmp_path / "none.gif")
     assert not (tmp_path / "none.gif").exists()
 
@@ -104,7 +104,10 @@ def test_a_run_that_diverges_leaves_its_curves(tmp_path, monkeypatch):
         return outcome | {"loss_d": outcome["loss_d"] * (float("nan") if batch_idx == 5 else 1)}
 
     monkeypatch.setattr(GAN, "training_step", poisoned)
-    with pytest.raises(UserError, match="training diverged"):
+    with pytest.raises(UserError, match="training diverged: loss_d is nan at generator step 6"):
         run(tmp_path / "run", *SHORT, "max_generator_steps=8", "callbacks.samples.first=2")
     folder = RunFolder(tmp_path / "run")
     assert folder.plot.is_file() and folder.timelapse.is_file() and not folder.last.exists()
+    rows = metric_rows(folder)
+    assert [int(row["generator_steps"]) for row in rows] == [2, 4, 5, 6]  # batch by batch where a row is not finite
+    assert [row["loss_d"] == "nan" for row in rows] == [False, False, False, True]

@@ -1,8 +1,23 @@
+import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageSequence, PngImagePlugin
+from torchvision.transforms.functional import pil_to_tensor
 
 from gan_lightning import images as images_module
-from gan_lightning.images import grid, resize, save_gif, save_png, to_float, to_uint8
+from gan_lightning.images import (
+    CAPTION_HEIGHT,
+    FILM_BYTES,
+    LEAST_FRAMES,
+    enlarge,
+    grid,
+    magnification,
+    read_frame,
+    resize,
+    save_gif,
+    save_grid,
+    to_float,
+    to_uint8,
+)
 
 
 def test_every_byte_survives_the_round_trip():
@@ -43,16 +58,73 @@ def test_a_grid_keeps_the_channels_and_frames_no_single_image():
     assert torch.equal(grid(gray[:1]), gray[0])
 
 
-def test_pictures_on_disk(tmp_path):
-    gray = grid(torch.randint(0, 256, (4, 1, 8, 8), dtype=torch.uint8))
-    files = [tmp_path / "a" / f"{i}.png" for i in range(3)]
-    for file in files:
-        save_png(gray, file)
-    with Image.open(files[0]) as image:
-        assert image.mode == "L" and image.size == (22, 22)
-    save_png(grid(torch.zeros(1, 3, 8, 8, dtype=torch.uint8)), tmp_path / "rgb.png")
-    with Image.open(tmp_path / "rgb.png") as image:
-        assert image.mode == "RGB"
+def noise(*shape):
+    return torch.randint(0, 256, shape, dtype=torch.uint8)
+
+
+@pytest.mark.parametrize("channels,mode", [(1, "L"), (3, "RGB")])
+def test_a_grid_on_disk_is_large_says_its_caption_and_gives_its_pixels_back(tmp_path, channels, mode):
+    picture = noise(channels, 30, 22)
+    save_grid(picture, "generator step 1,024", tmp_path / "a" / "grid.png")
+    with Image.open(tmp_path / "a" / "grid.png") as image:
+        assert image.mode == mode and image.size == (25 * 22, 25 * 30 + CAPTION_HEIGHT)
+        shown = pil_to_tensor(image)
+        times = int(image.text["magnification"])
+    assert torch.equal(shown[:, : 25 * 30], picture.repeat_interleave(25, 1).repeat_interleave(25, 2))
+    assert torch.equal(shown[:, : times * 30 : times, ::times], picture)
+    assert shown[:, 25 * 30 :].unique().numel() > 2  # letters
+    frame = read_frame(tmp_path / "a" / "grid.png")
+    assert torch.equal(pil_to_tensor(frame.picture), picture) and frame.caption == "generator step 1,024"
+
+
+@pytest.mark.parametrize(
+    "width,height", [(242, 242), (302, 212), (530, 530), (992, 60), (30, 30), (3, 900), (2114, 66)]
+)
+def test_a_grid_fills_half_a_screen_or_more(width, height):
+    shown = magnification(width, height) * max(width, height)
+    assert 500 <= shown <= max(1000, width, height)
+
+
+def test_a_picture_without_a_caption_is_only_enlarged(tmp_path):
+    picture = noise(1, 250, 250)
+    save_grid(picture, "", tmp_path / "grid.png")
+    with Image.open(tmp_path / "grid.png") as image:
+        assert torch.equal(pil_to_tensor(image), enlarge(picture)) and image.size == (750, 750)
+
+
+def test_a_film_shows_every_grid_and_holds_the_last(tmp_path):
+    files = [tmp_path / f"{index}.png" for index in range(4)]
+    for index, file in enumerate(files):
+        save_grid(torch.full((1, 50, 50), 85 * index, dtype=torch.uint8), f"generator step {index}", file)
     save_gif(files, tmp_path / "film.gif")
     with Image.open(tmp_path / "film.gif") as film:
-        assert film.format == "GIF" and film.size == (22, 22)
+        assert film.size == (500, 500 + CAPTION_HEIGHT) and film.n_frames == 4
+        durations, levels = [], []
+        for frame in ImageSequence.Iterator(film):
+            durations.append(frame.info["duration"])
+            levels.append(frame.convert("L").getpixel((250, 250)))
+    assert levels == [0, 85, 170, 255] and durations == [1000, 1000, 1000, 3000]
+
+
+@pytest.mark.parametrize("channels,most_bytes", [(1, 1.3 * FILM_BYTES), (3, 3 * FILM_BYTES)])
+def test_a_film_of_noise_has_fewer_frames_and_takes_about_a_megabyte(tmp_path, channels, most_bytes):
+    """Nothing compresses less; the first and the last grid are in it all the same."""
+    files = [tmp_path / f"{index}.png" for index in range(12)]
+    for index, file in enumerate(files):
+        edge = index in (0, 11)
+        save_grid(torch.zeros(channels, 250, 250, dtype=torch.uint8) if edge else noise(channels, 250, 250), "", file)
+    save_gif(files, tmp_path / "film.gif")
+    assert (tmp_path / "film.gif").stat().st_size < most_bytes
+    with Image.open(tmp_path / "film.gif") as film:
+        assert LEAST_FRAMES <= film.n_frames < 12
+        for index in (0, film.n_frames - 1):
+            film.seek(index)
+            assert max(max(film.convert("RGB").getpixel(place)) for place in ((3, 3), (250, 250))) == 0
+
+
+@pytest.mark.parametrize("field", ["0", "-3", "many", "1e9", "9" * 30])
+def test_a_picture_of_an_impossible_magnification_is_left_out(tmp_path, field):
+    fields = PngImagePlugin.PngInfo()
+    fields.add_text("magnification", field)
+    Image.new("L", (20, 20)).save(tmp_path / "grid.png", pnginfo=fields)
+    assert read_frame(tmp_path / "grid.png") is None

@@ -124,6 +124,16 @@ def test_realness_keeps_the_order_of_the_logits(name):
     assert (realness.diff() > 0).all()
 
 
+@pytest.mark.parametrize("name", options("loss"))
+def test_realness_is_a_probability_or_the_logit(name):
+    loss, logits = make_loss(name), torch.linspace(-5, 5, 11)
+    if not loss.defines_probability:
+        assert torch.equal(loss.realness(logits), logits)
+        return
+    assert ((loss.realness(logits) > 0) & (loss.realness(logits) < 1)).all()
+    assert loss.decision_boundary is None or loss.realness(torch.tensor(loss.decision_boundary)) == 0.5
+
+
 # Saturating and non-saturating
 
 

@@ -5,6 +5,7 @@ import csv
 import pytest
 
 from gan_lightning.__main__ import run_command
+from gan_lightning.callbacks.training_metrics import seconds_trained
 from gan_lightning.cli.options import parse
 from gan_lightning.cli.resume import apply_overrides
 from gan_lightning.errors import UserError
@@ -47,6 +48,16 @@ def test_resuming_goes_on_in_the_same_metrics_and_grids(tmp_path):
     run_command("resume", f"run={folder.path}", "max_generator_steps=8")
     assert [int(row["generator_steps"]) for row in metric_rows(folder)] == [2, 4, 6, 8]
     assert [int(file.stem.removeprefix("step-")) for file in folder.grids()] == [0, 2, 3, 4, 5, 6, 8]
+
+
+def test_seconds_go_on_where_the_earlier_session_stopped(tmp_path):
+    folder = run(tmp_path / "run", *SHORT, "max_generator_steps=4")
+    folder.write_status(folder.status() | {"seconds": 7000.5})
+    run_command("resume", f"run={folder.path}", "max_generator_steps=8")
+    seconds = [float(row["seconds"]) for row in metric_rows(folder)]
+    assert seconds[1] < 7000 < 7000.5 <= seconds[2] <= seconds[3] <= folder.status()["seconds"] + 0.1
+    folder.status_file.unlink()
+    assert seconds_trained(folder) == seconds[3]  # metrics.csv knows it, too
 
 
 def test_rows_of_steps_that_a_crash_undid_are_dropped(tmp_path):

@@ -9,8 +9,10 @@ from PIL import Image
 from gan_lightning.__main__ import run_command
 from gan_lightning.build import load_module
 from gan_lightning.callbacks import TrainingMetrics
+from gan_lightning.callbacks.training_metrics import BatchMetrics
 from gan_lightning.config.compose import compose
 from gan_lightning.errors import UserError
+from gan_lightning.images import CAPTION_HEIGHT
 from gan_lightning.training.run_folder import RunFolder, open_run, read_checkpoint
 from tests.helpers import SHORT, SMALL, built, in_float64, metric_rows, run, same, weights
 
@@ -21,7 +23,8 @@ def test_a_run_folder_holds_everything_a_person_opens(finished):
     assert finished.status()["images_seen"] == 48
     assert [file.name for file in finished.grids()] == [f"step-{step:07d}.png" for step in (0, 2, 3, 4, 5, 6)]
     with Image.open(finished.grids()[-1]) as image:
-        assert image.size == (62, 62)  # two by two digits of 28 pixels, with gaps of 2
+        assert image.size == (12 * 62, 12 * 62 + CAPTION_HEIGHT)  # two by two digits of 28 pixels, with gaps of 2
+        assert image.text == {"magnification": "12", "caption": "generator step 6"}
     assert (finished.samples / "real.png").is_file()
     with Image.open(finished.timelapse) as film:
         assert 2 <= film.n_frames <= 6  # Pillow joins equal frames
@@ -50,9 +53,7 @@ def test_metrics_csv_has_a_row_every_so_many_batches(finished):
 def test_metrics_are_the_batches_own_numbers():
     metrics = TrainingMetrics(every_n_batches=3)
     real, fake = torch.tensor([0.0, 1.0]), torch.tensor([2.0, 4.0])
-    for value in (1.0, 2.0, 6.0):
-        metrics.sums["loss_d"] = metrics.sums.get("loss_d", torch.tensor(0.0)) + value
-        metrics.counts["loss_d"] = metrics.counts.get("loss_d", 0) + 1
+    metrics.unread = [BatchMetrics(0, 0, {"loss_d": torch.tensor(value)}) for value in (1.0, 2.0, 6.0)]
     module = built("network=mlp")
     for network, gradient in ((module.discriminator, 3.0), (module.generator, 0.5)):
         for parameter in network.parameters():
@@ -64,7 +65,7 @@ def test_metrics_are_the_batches_own_numbers():
     assert row["loss_d"] == pytest.approx(3.0, rel=1e-9)
     assert (row["real_mean"], row["fake_mean"]) == (0.5, 3.0)
     assert row["fake_std"] == pytest.approx(2**0.5, rel=1e-9)
-    assert metrics.sums == {}
+    assert metrics.unread == []
 
 
 def test_checkpoints_are_tensors_and_plain_values(finished):
@@ -196,7 +197,7 @@ def test_samples_are_the_seeds_alone(tmp_path, finished):
 def test_samples_as_a_grid_and_as_files(tmp_path, finished):
     run_command("sample", f"run={finished.path}", "n=9", f"out={tmp_path / 'new' / 'grid.png'}")
     with Image.open(tmp_path / "new" / "grid.png") as image:
-        assert image.size == (92, 92)
+        assert image.size == (8 * 92, 8 * 92)
     run_command("sample", f"run={finished.path}", "n=5", f"out={tmp_path / 'files'}")
     assert len(list((tmp_path / "files").glob("*.png"))) == 5
     with pytest.raises(UserError, match=r"type out=FILE.png \(a grid\), out=FILE.npz \(an array\) or out=FOLDER"):

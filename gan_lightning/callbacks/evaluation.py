@@ -5,8 +5,9 @@ from typing import Any, Literal
 
 from pydantic import PositiveInt
 from pytorch_lightning import Callback, Trainer
+from pytorch_lightning.callbacks import Checkpoint
 
-from gan_lightning.callbacks.checkpoints import save
+from gan_lightning.callbacks.checkpoints import is_stopping, save
 from gan_lightning.callbacks.training_metrics import publish
 from gan_lightning.config.values import Seed
 from gan_lightning.data import ImageData
@@ -28,13 +29,13 @@ MODES = {False: "min", True: "max"}
 """Whether higher is better, and what Lightning calls it."""
 
 
-class Evaluation(Callback):
+class Evaluation(Checkpoint):
     """Scores samples of the averaged generator against validation images every few epochs; keeps `best.ckpt`.
 
     The Trainer's own validation loop runs, and scores are ready when it ends: under their short names (`frechet`,
     `recall` ...) they are in `trainer.callback_metrics` of every process, so that Lightning's `EarlyStopping` and
-    `ModelCheckpoint` can monitor them. As Lightning has it, an epoch that is due and that a budget cuts short is
-    validated where it ends; one that Ctrl-C cuts short is not.
+    `ModelCheckpoint` can monitor them. The last step of a run is scored, too, wherever its budget ends it; one that
+    Ctrl-C stops inside an epoch is not. (As a `Checkpoint`, this callback is asked after all that may stop training.)
 
     Every score goes to all loggers and scores.jsonl, beside what real images score. Samples come from noise of their
     own seed and are not compared with test images, so that watching changes neither training nor what the final
@@ -44,7 +45,7 @@ class Evaluation(Callback):
     before the last score, and by the folder's absolute path. Here scores.jsonl is the memory.
 
     Args:
-        every_n_epochs: Epochs between two evaluations; None never scores.
+        every_n_epochs: Epochs between two evaluations; the last step is scored, too. None never scores.
         n: Number of samples, and of validation images; None for as many as there are, at most 10,000.
         score: The score that decides which checkpoint is the best.
         seed: Seed of the noise that all samples are drawn from.
@@ -89,6 +90,16 @@ class Evaluation(Callback):
                        if (record.during_training, record.score, record.protocol) == deciding]  # fmt: skip
             self.best = (max if SCORES[self.score].higher_is_better else min)(earlier, default=None)
 
+    def on_train_batch_end(self, trainer: Trainer, module: GAN, *unused: Any) -> None:  # type: ignore[override]
+        """Have Lightning validate the run's last step as that of an epoch that is due."""
+        if self.every_n_epochs is None:
+            return
+        if is_stopping(trainer):
+            trainer.should_stop = True  # Lightning does not ask whether trainer.max_steps is over
+            trainer.check_val_every_n_epoch = 1
+        elif trainer.is_last_batch and 0 < (trainer.max_epochs or -1) <= trainer.current_epoch + 1:
+            trainer.check_val_every_n_epoch = 1
+
     def on_validation_epoch_end(self, trainer: Trainer, module: GAN) -> None:  # type: ignore[override]
         """Score, before anything that monitors a score is asked."""
         outcome: tuple[Scores, bool] = self.evaluate(trainer, module) if trainer.is_global_zero else ({}, False)
@@ -122,9 +133,9 @@ class Evaluation(Callback):
         send_scores(trainer.loggers, records, trainer.current_epoch)
 
     def on_train_end(self, trainer: Trainer, module: GAN) -> None:  # type: ignore[override]
-        """Say so when the run ended before an epoch was due."""
+        """Say so when the run was stopped before an epoch was due."""
         if self.scorer is not None and self.best is None:
-            log.info("nothing was scored: the run ended before callbacks.evaluation.every_n_epochs epochs were over")
+            log.info("nothing was scored: the run was stopped before callbacks.evaluation.every_n_epochs epochs")
 
 
 def evaluation_interval(callbacks: Iterable[Callback]) -> int | None:

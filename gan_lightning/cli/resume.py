@@ -83,7 +83,7 @@ def main(words: list[str]) -> None:
         try:
             check_resumable(cfg, content, run)
         except SpentError:
-            finish_killed(folder, content)
+            finish_killed(cfg, folder, content)
             raise
         file = logging.FileHandler(folder.path / "train.log", delay=True)
         file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))

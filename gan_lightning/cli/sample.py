@@ -108,9 +108,9 @@ def choose_labels(sampler: Any, options: Options) -> Any:
 
 def write_grid(images: Any, labels: Any, out: Path) -> None:
     """Write one picture of all images."""
-    from gan_lightning.images import grid, save_png
+    from gan_lightning.images import grid, save_grid
 
-    save_png(grid(images), out)
+    save_grid(grid(images), "", out)
 
 
 def write_array(images: Any, labels: Any, out: Path) -> None:

@@ -8,7 +8,7 @@ from torch import Tensor
 from gan_lightning.evaluation.records import Measurement
 from gan_lightning.evaluation.samples import subset
 from gan_lightning.evaluation.scorer import Scorer
-from gan_lightning.images import grid, save_png
+from gan_lightning.images import grid, save_grid
 from gan_lightning.report.figures import plot_classes
 
 GRID_IMAGES = 64
@@ -35,7 +35,8 @@ def draw_pictures(samples: Tensor, measured: Measurement, scorer: Scorer, folder
     """
     files = {"real | samples": folder / "real-and-samples.png"}
     real = subset(scorer.real, min(GRID_IMAGES, scorer.n)).images
-    save_png(join_horizontally(grid(real), grid(samples[:GRID_IMAGES])), files["real | samples"])
+    both = join_horizontally(grid(real), grid(samples[:GRID_IMAGES]))
+    save_grid(both, "real images | samples", files["real | samples"])
     if measured.modes is not None:
         files["classes"] = folder / "classes.png"
         shares = measured.modes.shares
@@ -44,7 +45,8 @@ def draw_pictures(samples: Tensor, measured: Measurement, scorer: Scorer, folder
         files["sample | copied?"] = folder / "nearest.png"
         suspected = measured.memorization.ratio.argsort()[:SUSPECTED_COPIES]
         originals = scorer.splits.train.images[measured.memorization.training[suspected]]
-        save_png(grid(torch.cat([samples[suspected], originals], dim=3), columns=6, gap=6), files["sample | copied?"])
+        pairs = grid(torch.cat([samples[suspected], originals], dim=3), columns=6, gap=6)
+        save_grid(pairs, "sample | nearest training image", files["sample | copied?"])
     return files
 
 

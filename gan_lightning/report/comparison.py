@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gan_lightning.files import replacing, write_atomically
+from gan_lightning.files import write_atomically
+from gan_lightning.report.figures import save_figure
 from gan_lightning.training.readers import report
 from gan_lightning.training.run_folder import RunFolder
 
@@ -88,17 +89,16 @@ def last_grid(run: RunFolder) -> Any:
 
 def plot_grids(grids: Mapping[str, Any], out: Path) -> None:
     """Draw all grids into one picture, each under its title."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     columns = min(COLUMNS, len(grids))
     rows = -(-len(grids) // columns)
-    figure = Figure(figsize=(4 * columns, 4.3 * rows), layout="constrained")
+    figure = Figure(figsize=(4 * columns, 4.3 * rows), layout="constrained", dpi=150)
     panels = figure.subplots(rows, columns, squeeze=False).flat
     for panel in panels:
         panel.axis("off")
+        panel.set_anchor("N")  # grids of fewer rows begin at the same height
     for panel, (title, grid) in zip(figure.axes, grids.items(), strict=False):
         panel.imshow(grid, cmap="gray", vmin=0, vmax=1)
         panel.set_title(title, fontsize=9, wrap=True, parse_math=False)
-    with replacing(out) as file:
-        FigureCanvasAgg(figure).print_png(file)
+    save_figure(figure, out)

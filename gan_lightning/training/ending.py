@@ -19,6 +19,7 @@ from gan_lightning.config.messages import word_of
 from gan_lightning.errors import UserError
 from gan_lightning.images import save_gif
 from gan_lightning.loggers import Dashboard, closing_pictures
+from gan_lightning.losses import Loss
 from gan_lightning.report.figures import plot_metrics, plot_scores
 from gan_lightning.training.run_folder import RunFolder
 
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def recorded_ending(folder: RunFolder, callbacks: list[Callback], loggers: list[Logger]) -> Iterator[None]:
+def recorded_ending(folder: RunFolder, callbacks: list[Callback], loggers: list[Logger], loss: Loss) -> Iterator[None]:
     """However training ends, status.json says so, the curves are drawn and the dashboards closed.
 
     Known errors get plain words.
@@ -47,15 +48,15 @@ def recorded_ending(folder: RunFolder, callbacks: list[Callback], loggers: list[
             raise UserError(str(error)) from error
         raise
     finally:
-        record_ending(folder, loggers, ending)
+        record_ending(folder, loggers, loss, ending)
 
 
 @rank_zero_only
-def record_ending(folder: RunFolder, loggers: list[Logger], ending: dict[str, Any]) -> None:
+def record_ending(folder: RunFolder, loggers: list[Logger], loss: Loss, ending: dict[str, Any]) -> None:
     """Write how training ended, as far as the disk allows; draw the curves; show them, and close the dashboards."""
     with suppress(OSError):
         folder.write_status(folder.status() | ending | {"ended": now()})
-    draw(folder)
+    draw(folder, loss, ending.get("error", ""))
     for logger in loggers:
         if isinstance(logger, Dashboard):
             logger.log_pictures(closing_pictures(folder), folder.status().get("generator_steps"))
@@ -63,18 +64,32 @@ def record_ending(folder: RunFolder, loggers: list[Logger], ending: dict[str, An
 
 
 @rank_zero_only
-def draw(folder: RunFolder) -> None:
-    """Draw the curves and join the grids, as far as the files can be read; what fails is reported only."""
+def draw(folder: RunFolder, loss: Loss, error: str = "") -> None:
+    """Draw the curves and join the grids, as far as the files can be read; what fails is reported only.
+
+    Args:
+        folder: The run's folder.
+        loss: Its adversarial loss, which says what the discriminator's output means.
+        error: What ended the run, if an error did.
+    """
+    title = "/".join(folder.path.resolve().parts[-2:]) + (f"\n{error.partition(';')[0]}" if error else "")
     drawings: dict[Path, Callable[[], None]] = {
-        folder.plot: lambda: plot_metrics(folder.metrics, folder.plot),
-        folder.scores_plot: lambda: plot_scores(folder.scores(), folder.scores_plot),
-        folder.timelapse: lambda: save_gif(folder.grids(), folder.timelapse),
+        folder.plot: lambda: plot_metrics(folder.metrics, folder.plot, title, loss),
+        folder.scores_plot: lambda: plot_scores(folder.scores(), folder.scores_plot, title),
+        folder.timelapse: lambda: join_grids(folder),
     }
     for file, drawing in drawings.items():
         try:
             drawing()
         except Exception as error:
             log.warning("WARNING: %s could not be drawn: %s", file, error)
+
+
+def join_grids(folder: RunFolder) -> None:
+    """Make the film, unless it is newer than the last grid: training that came to its end has made it."""
+    grids, film = folder.grids(), folder.timelapse
+    if not (grids and film.is_file() and film.stat().st_mtime_ns >= grids[-1].stat().st_mtime_ns):
+        save_gif(grids, film)
 
 
 @rank_zero_only

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from gan_lightning.build import build
 from gan_lightning.config.messages import word_of
 from gan_lightning.errors import UserError
 from gan_lightning.loggers import RunLabel
@@ -79,14 +80,14 @@ def check_time(limit: str | None, timer: dict[str, Any] | None, run: str) -> Non
         )
 
 
-def finish_killed(folder: RunFolder, content: Mapping[str, Any]) -> None:
+def finish_killed(cfg: DictConfig, folder: RunFolder, content: Mapping[str, Any]) -> None:
     """Record the end of a run that was killed after its last step, and draw its curves."""
     if folder.status().get("state") == "finished":
         return
     counters = {name: content["counters"][name] for name in ("generator_steps", "images_seen")}
     earlier = {name: value for name, value in folder.status().items() if name != "error"}
     folder.write_status({"seconds": 0} | earlier | counters | {"state": "finished", "ended": now()})
-    draw(folder)
+    draw(folder, build(cfg.loss))
 
 
 # Jobs of a sweep
@@ -122,7 +123,7 @@ def go_on(cfg: DictConfig, folder: RunFolder, label: RunLabel, checkpoint: Path)
     try:
         check_resumable(cfg, content, str(folder.path))
     except SpentError:
-        finish_killed(folder, content)
+        finish_killed(cfg, folder, content)
         log.info("%s was killed after its last step: nothing is left to do", readable(folder.path))
         return earlier_result(cfg, folder)
     steps = content["counters"]["generator_steps"]

@@ -96,7 +96,7 @@ def train(cfg: DictConfig, folder: RunFolder, label: RunLabel, checkpoint: Path 
             refuse_used(folder)
         start_folder(cfg, folder, label, resumed=checkpoint is not None)
         loggers: list[Logger] = []
-        with recorded_ending(folder, callbacks, loggers):
+        with recorded_ending(folder, callbacks, loggers, module.loss):
             loggers += start_loggers(cfg, folder, label)
             trainer = build_trainer(**options, logger=loggers, default_root_dir=folder.path)
             announce(cfg, folder, trainer)

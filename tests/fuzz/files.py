@@ -16,6 +16,7 @@ from gan_lightning.data import KMNIST, MNIST, ImageFolder
 from gan_lightning.data.pictures import FORMATS
 from gan_lightning.evaluation.extractor import SHIPPED, load_extractor
 from gan_lightning.evaluation.samples import read_samples
+from gan_lightning.losses import NonSaturating
 from gan_lightning.report.figures import plot_metrics, plot_scores
 from gan_lightning.training.run_folder import RunFolder
 from tests.fuzz.damage import damaged
@@ -111,8 +112,8 @@ def run_cases(run: Path) -> list[Case]:
         Case("last.ckpt", folder.last, lambda: load_module(str(run))),
         Case("last.ckpt of resume", folder.last, resume),
         Case("status.json of resume", folder.status_file, resume),
-        Case("metrics.csv", folder.metrics, lambda: plot_metrics(folder.metrics, picture)),
-        Case("scores.jsonl", make_scores(folder), lambda: plot_scores(folder.scores(), picture)),
+        Case("metrics.csv", folder.metrics, lambda: plot_metrics(folder.metrics, picture, "title", NonSaturating())),
+        Case("scores.jsonl", make_scores(folder), lambda: plot_scores(folder.scores(), picture, "title")),
     ]
 
 
