@@ -125,7 +125,9 @@ def test_other_words_are_looked_for_everywhere(word):
         check(compose(word))
 
 
-@pytest.mark.parametrize("hint", {text for text in HINTS.values() if text.startswith("type ") and "python" not in text})
+@pytest.mark.parametrize(
+    "hint", sorted({text for text in HINTS.values() if text.startswith("type ") and "python" not in text})
+)
 def test_what_a_hint_says_can_be_typed(hint):
     """As it stands, or with a value after its last =."""
     words = [word.strip(",.") for word in hint.split() if "=" in word]
