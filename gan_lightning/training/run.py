@@ -168,6 +168,11 @@ def trainer_options(cfg: DictConfig) -> dict[str, Any]:
             f"accelerator=gpu, but torch {torch.__version__} sees no GPU; type accelerator=cpu, "
             "or install a build of torch for your GPU and its driver"
         )
+    if options["accelerator"] == "mps" and not torch.backends.mps.is_available():
+        raise UserError(
+            f"accelerator=mps, but torch {torch.__version__} sees no Apple GPU (macOS 12.3 and Apple silicon or an AMD "
+            "GPU are needed); type accelerator=cpu"
+        )
     if options["max_epochs"] is None:
         options["max_epochs"] = -1  # another budget ends the run
     if options["strategy"] == "auto" and options["devices"] != 1:
