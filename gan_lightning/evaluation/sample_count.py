@@ -2,7 +2,19 @@
 
 import sys
 
+from gan_lightning.data import ImageData
 from gan_lightning.errors import UserError
+from gan_lightning.evaluation.recipe import recipe_for
+
+
+def least_samples(data: ImageData) -> int:
+    """Smallest number of samples, and of real images, that a data set is scored with: one more than features.
+
+    Args:
+        data: A data set whose `setup` has been called.
+    """
+    by_channel = data.reference is not None  # classifiers of the package process each channel separately
+    return recipe_for(data).features * (data.image_shape[0] if by_channel else 1) + 1
 
 
 def require_samples(count: int, least: int, what: str) -> None:

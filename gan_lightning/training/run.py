@@ -34,6 +34,7 @@ from gan_lightning.config.trainer import DDP, FIND_UNUSED
 from gan_lightning.csv_logger import CSVLogger
 from gan_lightning.data.fingerprint import check_same_data
 from gan_lightning.errors import UserError
+from gan_lightning.evaluation.outlook import can_be_scored
 from gan_lightning.loggers import build_logger
 from gan_lightning.training.ending import conclude, now, readable, recorded_ending
 from gan_lightning.training.lock import locked_run
@@ -102,7 +103,7 @@ def train(
             announce(cfg, folder, trainer)
             trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
         rates = [group["lr"] for optimizer in trainer.optimizers for group in optimizer.param_groups]
-        conclude(cfg, folder, loggers, learns=any(rates))
+        conclude(cfg, folder, loggers, learns=any(rates), scorable=can_be_scored(data))
         return settle_result(cfg, folder, trainer)
 
 
