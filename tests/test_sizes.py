@@ -4,7 +4,8 @@ import pytest
 import torch
 from PIL import Image
 
-from gan_lightning.build import build
+from gan_lightning.augment import POLICIES, DiffAugment, translation
+from gan_lightning.build import build, load_sampler
 from gan_lightning.config.compose import compose, options
 from gan_lightning.data import ImageFolder, MNIST5k
 from gan_lightning.data.pictures import read_header
@@ -12,7 +13,7 @@ from gan_lightning.errors import UserError
 from gan_lightning.images import resize
 from gan_lightning.networks import ConvPoolGenerator
 from gan_lightning.sizes import SIDES, nearest_size, read_size
-from tests.helpers import generate, logits
+from tests.helpers import generate, logits, run, weights
 
 SIZES = [(side, side) for side in SIDES] + [(32, 48), (28, 40), (40, 28), (16, 112), (128, 20)]
 
@@ -101,3 +102,34 @@ def test_resizing_keeps_constants_and_averages_when_smaller():
     stripes = torch.tensor([0, 254], dtype=torch.uint8).repeat(16).expand(1, 1, 32, 32)
     inside = resize(stripes, (16, 16))[..., 2:-2].int()
     assert (inside - 127).abs().max() <= 1
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_augmentations_keep_the_shape_of_oblong_images(policy):
+    images = torch.rand(16, 3, 16, 48) * 2 - 1
+    augmented = DiffAugment([policy], p=1)(images)
+    assert augmented.shape == images.shape and not torch.equal(augmented, images)
+
+
+def test_translations_of_oblong_images_are_an_eighth_of_each_side_at_most():
+    dot = torch.full((400, 1, 16, 48), -1.0)
+    dot[:, :, 8, 24] = 1.0
+    places = translation(dot)[:, 0].eq(1).nonzero()
+    assert set(places[:, 1].tolist()) == set(range(6, 11)) and set(places[:, 2].tolist()) == set(range(18, 31))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("conditioning=channel", "augment=ada"),
+        ("network=sagan", "model.pack=2"),
+        ("model=infogan", "network=plain_dcgan", "augment=diffaugment_color"),
+        ("model=wgan_gp", "network=r3gan", "conditioning=projection"),
+    ],
+)
+def test_runs_train_on_oblong_images(tmp_path, words):
+    narrow = (*(f"network.{part}.width=8" for part in ("generator", "discriminator")), "data.size=[16,20]")
+    folder = run(tmp_path / "run", *words, *narrow, "max_generator_steps=2")
+    assert all(value.isfinite().all() for value in weights(folder).values())
+    assert load_sampler(str(folder.path))[0].sample(2).shape == (2, 1, 16, 20)

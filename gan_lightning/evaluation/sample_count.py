@@ -51,7 +51,7 @@ def check_sample_count(n: int, least: int, real: int, available: int, data: str,
         samples = f" and {available:,} samples" if available < sys.maxsize else ""
         raise UserError(
             f"scores need at least {least} samples and as many {split} images; there are {real:,} {split} images of "
-            f"{data}{samples}; provide more, or hold out more (data.held_out= or data.validation_images=)"
+            f"{data}{samples}; provide more, or hold out more in a new run (data.held_out= or data.validation_images=)"
         )
     if n > available:
         raise UserError(f"n={n:,}, but there are only {available:,} samples; type n={most}")
