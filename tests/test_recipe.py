@@ -172,7 +172,7 @@ def test_the_start_says_what_scores_take(tmp_path, short_training):
     assert describe_scoring(data) == [
         f"scores      rough, because of only {count} test images (frechet_icons_cnn_{count} ...); "
         "data.held_out=0.3 holds out more",
-        "scores      first a reference classifier is trained, once: at most about 0 s on two cores",
+        "scores      when first scored, a reference classifier is trained: at most about 0 s on two cores",
     ]
     Scorer(data).extractor  # noqa: B018
     assert describe_scoring(data)[1] == "scores      the reference classifier was trained before"

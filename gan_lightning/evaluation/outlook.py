@@ -70,4 +70,4 @@ def describe_classifier(data: ImageData) -> str:
     if has_extractor(data):
         return "the reference classifier was trained before"
     seconds = training_seconds(data)
-    return f"first a reference classifier is trained, once: at most about {seconds:.0f} s on two cores"
+    return f"when first scored, a reference classifier is trained: at most about {seconds:.0f} s on two cores"
