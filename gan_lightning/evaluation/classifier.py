@@ -173,8 +173,8 @@ def train_classifier(
 ) -> Classifier:
     """Train a classifier on the CPU: SGD with Nesterov momentum over one cycle of the learning rate.
 
-    The weights of the best accuracy on held-out images are returned; without such images the last ones. The global
-    random state is left unchanged.
+    Returns the weights of the best accuracy on held-out images, without these the last ones. The global random state is
+    left unchanged.
 
     Args:
         training: Images, uint8 (N, C, H, W), and labels from 0 to classes - 1.
@@ -186,9 +186,7 @@ def train_classifier(
         seed: Seed of the weights, the order of the images and the augmentation.
         bfloat16: Whether to compute in bfloat16 where that is safe.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)  # torch.manual_seed would reach a GPU's, which is not forked
-        classifier = Classifier(training.images.shape[1], classes, recipe.width, recipe.features, recipe.stride)
+    classifier = draw_classifier(training.images.shape[1], classes, recipe, seed)
     random = torch.Generator().manual_seed(seed)
     loader = BatchLoader(training, min(BATCH_SIZE, len(training.images)), seed)
     optimizer = torch.optim.SGD(classifier.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4, nesterov=True)
@@ -209,6 +207,13 @@ def train_classifier(
         progress.report(step, loss, stopping)
     stopping.restore(classifier)
     return classifier.eval()
+
+
+def draw_classifier(channels: int, classes: int, recipe: Recipe, seed: int) -> Classifier:
+    """An untrained classifier, its weights drawn from a seed of their own."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would reach a GPU's, which is not forked
+        return Classifier(channels, classes, recipe.width, recipe.features, recipe.stride)
 
 
 def class_loss(classifier: Classifier, batch: Tensor, labels: Tensor, bfloat16: bool) -> Tensor:
