@@ -4,6 +4,7 @@ import copy
 import itertools
 import logging
 import time
+from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
@@ -188,12 +189,10 @@ def train_classifier(
     """
     classifier = draw_classifier(training.images.shape[1], classes, recipe, seed)
     random = torch.Generator().manual_seed(seed)
-    loader = BatchLoader(training, min(BATCH_SIZE, len(training.images)), seed)
     optimizer = torch.optim.SGD(classifier.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4, nesterov=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=recipe.steps)
-    batches = itertools.chain.from_iterable(itertools.repeat(loader))
     stopping, progress = HeldOutAccuracy(held_out, recipe.steps), Progress(recipe.steps)
-    for step, (images, labels) in enumerate(itertools.islice(batches, recipe.steps), start=1):
+    for step, (images, labels) in enumerate(draw_batches(training, recipe.steps, seed), start=1):
         if rotations:
             images, labels = turn(images, random)
         batch = augment(to_float(images), mirror, random).contiguous(memory_format=torch.channels_last)
@@ -214,6 +213,12 @@ def draw_classifier(channels: int, classes: int, recipe: Recipe, seed: int) -> C
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would reach a GPU's, which is not forked
         return Classifier(channels, classes, recipe.width, recipe.features, recipe.stride)
+
+
+def draw_batches(training: Batch, steps: int, seed: int) -> Iterator[Batch]:
+    """As many batches as there are steps, pass after pass over the images."""
+    loader = BatchLoader(training, min(BATCH_SIZE, len(training.images)), seed)
+    return itertools.islice(itertools.chain.from_iterable(itertools.repeat(loader)), steps)
 
 
 def class_loss(classifier: Classifier, batch: Tensor, labels: Tensor, bfloat16: bool) -> Tensor:
