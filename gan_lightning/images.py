@@ -58,11 +58,13 @@ def to_uint8(images: Tensor) -> Tensor:
     return at_least_float32(images).add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
 
 
-def resize(images: Tensor, size: int) -> Tensor:
-    """uint8 images (N, C, H, W) made larger, to size x size, bilinearly; of that size already, as they are."""
-    if images.shape[2:] == (size, size):
+def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """uint8 images (N, C, H, W) resized bilinearly to a height and width; of that size already, as they are."""
+    if images.shape[2:] == size:
         return images
-    parts = (F.interpolate(part.float(), (size, size), mode="bilinear") for part in images.split(RESIZE_BATCH_SIZE))
+    smaller = any(after < before for after, before in zip(size, images.shape[2:], strict=True))
+    parts = (F.interpolate(part.float(), size, mode="bilinear", antialias=smaller)
+             for part in images.split(RESIZE_BATCH_SIZE))  # fmt: skip
     return torch.cat([part.round().to(torch.uint8) for part in parts])
 
 

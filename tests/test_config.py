@@ -439,6 +439,9 @@ def test_a_missing_gpu_and_a_malformed_time_are_explained(monkeypatch):
     for accelerator in ("gpu", "multi_gpu"):
         with pytest.raises(UserError, match="accelerator=gpu, but torch .* sees no GPU; type accelerator=cpu"):
             trainer_options(compose(f"accelerator={accelerator}"))
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
+    with pytest.raises(UserError, match="accelerator=mps, but torch .* sees no Apple GPU .*; type accelerator=cpu"):
+        trainer_options(compose("accelerator=mps"))
     wrong = "trainer.max_time=5min is not allowed: it should be of the form DD:HH:MM:SS; type trainer.max_time=00:00:05"
     with pytest.raises(UserError, match=wrong):
         check(compose("trainer.max_time=5min"))

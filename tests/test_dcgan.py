@@ -31,22 +31,31 @@ def test_a_dcgan_generator_may_have_fully_connected_layers_in_front(norm):
     assert generate(generator, torch.randn(3, 10)).shape == (3, 1, 28, 28)
 
 
-def test_dcgan_halves_down_to_7_or_4_pixels():
-    assert resolutions(28) == [28, 14, 7]
-    assert resolutions(32) == [32, 16, 8, 4]
-    assert resolutions(64) == [64, 32, 16, 8, 4]
+def sides(*sizes):
+    return [(side, side) for side in sizes]
+
+
+def test_dcgan_halves_down_to_4_to_7_pixels():
+    assert resolutions((28, 28)) == sides(28, 14, 7)
+    assert resolutions((32, 32)) == sides(32, 16, 8, 4)
+    assert resolutions((64, 64)) == sides(64, 32, 16, 8, 4)
+    assert resolutions((24, 24)) == sides(24, 12, 6)
+    assert resolutions((28, 40)) == [(28, 40), (14, 20), (7, 10)]
+    assert resolutions((128, 16)) == [(128, 16), (64, 8), (32, 4)]
     assert channels((3, 64, 64), 64) == [3, 64, 128, 256, 512]
-    with pytest.raises(UserError, match="images of 50 pixels cannot be halved"):
-        resolutions(50)
+    with pytest.raises(
+        UserError, match=r"images of 50x33 \(height x width\) cannot be .*; type data.size=\[48,32\], or"
+    ):
+        resolutions((50, 33))
 
 
 def test_levels_may_be_asked_for_and_only_5x5_kernels_halve_odd_sizes():
-    assert resolutions(28, kernel=5, levels=3) == [28, 14, 7, 4]
-    assert resolutions(28, kernel=5, levels=4) == [28, 14, 7, 4, 2]
-    assert resolutions(64, levels=2) == [64, 32, 16]
+    assert resolutions((28, 28), kernel=5, levels=3) == sides(28, 14, 7, 4)
+    assert resolutions((28, 28), kernel=5, levels=4) == sides(28, 14, 7, 4, 2)
+    assert resolutions((64, 64), levels=2) == sides(64, 32, 16)
     for size, kernel, levels in ((28, 4, 3), (28, 5, 5), (32, 5, 5)):
-        with pytest.raises(UserError, match=f"levels={levels} halves images of {size} pixels to .*: type a smaller"):
-            resolutions(size, kernel, levels)
+        with pytest.raises(UserError, match=f"levels={levels} halves images of {size}x{size} to .*: type a smaller"):
+            resolutions((size, size), kernel, levels)
 
 
 def dcgan(output="tanh", **options):

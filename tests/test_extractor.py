@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,9 +13,16 @@ from gan_lightning.__main__ import run_command
 from gan_lightning.config.compose import compose
 from gan_lightning.data import Batch, ImageFolder
 from gan_lightning.errors import UserError
-from gan_lightning.evaluation import classifier, extractor
+from gan_lightning.evaluation import classifier, extractor, recipe
 from gan_lightning.evaluation.classifier import Classifier, accuracy, augment, train_classifier
-from gan_lightning.evaluation.extractor import SHIPPED, Extractor, extractor_for, fingerprint, load_extractor
+from gan_lightning.evaluation.extractor import (
+    SHIPPED,
+    Extractor,
+    extractor_for,
+    fingerprint,
+    load_extractor,
+)
+from gan_lightning.evaluation.recipe import SHIPPED_RECIPE
 from gan_lightning.evaluation.scorer import Scorer
 from gan_lightning.loggers import RunLabel
 from gan_lightning.training.run import train
@@ -82,7 +90,7 @@ def test_a_classifier_of_gray_images_is_applied_to_each_channel(ready):
 @pytest.mark.slow
 def test_training_a_classifier_is_seeded_and_leaves_the_callers_random_numbers(ready):
     before = torch.get_rng_state()
-    settings = {"classes": 10, "steps": 3, "mirror": True}
+    settings = {"classes": 10, "recipe": replace(SHIPPED_RECIPE, steps=3), "mirror": True}
     first, again, other = (train_classifier(ready.training, **settings, seed=seed) for seed in (0, 0, 1))
     assert torch.equal(first.head.weight, again.head.weight)
     assert not torch.equal(first.head.weight, other.head.weight)
@@ -93,7 +101,7 @@ def test_training_a_classifier_is_seeded_and_leaves_the_callers_random_numbers(r
 def test_a_classifier_learns(ready, monkeypatch):
     """60 steps of 32 digits: far above chance on digits it has not seen."""
     monkeypatch.setattr(classifier, "BATCH_SIZE", 32)
-    learned = train_classifier(ready.training, 10, steps=60, mirror=False)
+    learned = train_classifier(ready.training, 10, replace(SHIPPED_RECIPE, steps=60), mirror=False)
     assert accuracy(learned, ready.splits.test) > 0.8
 
 
@@ -125,7 +133,7 @@ def picture_folder(folder, classes: list[str], shape: tuple[int, ...] = (28, 28)
 @pytest.mark.slow
 @pytest.mark.parametrize("classes", [["cats", "dogs"], ["", ""]], ids=["classes", "no classes"])
 def test_other_images_get_a_classifier_of_their_own_once(tmp_path, classes, monkeypatch, caplog):
-    monkeypatch.setattr(extractor, "STEPS", 4)
+    monkeypatch.setattr(recipe, "PIXEL_BUDGET", 4 * 128 * 28 * 28)
     data = picture_folder(tmp_path / "My Pictures", classes)
     caplog.set_level("INFO")
     measured = Scorer(data)
@@ -145,7 +153,7 @@ def test_other_images_get_a_classifier_of_their_own_once(tmp_path, classes, monk
 @pytest.mark.slow
 def test_coloured_images_are_measured_in_as_many_features_as_gray_ones(tmp_path, monkeypatch):
     """About 150 images of each split are enough for 128 features, and training is the same as without the measuring."""
-    monkeypatch.setattr(extractor, "STEPS", 2)
+    monkeypatch.setattr(recipe, "PIXEL_BUDGET", 2 * 128 * 32 * 32)
     folder = tmp_path / "rgb"
     picture_folder(folder, ["cats", "dogs"], shape=(32, 32, 3))
     options = ("data=image_folder", f"data.dir={folder}", "data.held_out=0.3", "network=mlp", "trainer.max_epochs=1")
@@ -170,7 +178,7 @@ def test_fingerprints_depend_on_the_images(ready):
 
 @pytest.mark.slow
 def test_classifier_command_trains_and_writes_a_card(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(extractor, "STEPS", 3)
+    monkeypatch.setattr(recipe, "SHIPPED_RECIPE", replace(SHIPPED_RECIPE, steps=3))
     run_command("classifier", "data=mnist_5k", f"out={tmp_path}", "data.test_images=400")
     card = json.loads((tmp_path / "mnist_5k_cnn.json").read_text())
     assert card["test_images"] == 400

@@ -38,8 +38,8 @@ def test_resizing_keeps_ramps_and_constants(monkeypatch):
     images = torch.stack([ramp, ramp.T, torch.full((28, 28), 77)]).to(torch.uint8).unsqueeze(1)
     larger = (2 * torch.arange(56) - 1).clamp(0, 108).expand(56, 56)
     expected = torch.stack([larger, larger.T, torch.full((56, 56), 77)]).to(torch.uint8).unsqueeze(1)
-    assert torch.equal(resize(images, 56), expected)
-    assert resize(images, 28) is images
+    assert torch.equal(resize(images, (56, 56)), expected)
+    assert resize(images, (28, 28)) is images
 
 
 def test_a_grid_holds_every_image_in_its_cell():

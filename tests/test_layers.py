@@ -31,5 +31,5 @@ def test_pixel_by_pixel_vectors_are_channels_last_maps_as_they_lie_in_memory():
     vectors = FlattenPixels()(maps)
     assert vectors.data_ptr() == maps.data_ptr()  # nothing was copied
     assert torch.equal(vectors[1, :3], maps[1, :, 0, 0])
-    back = UnflattenPixels(3, 4)(vectors)
+    back = UnflattenPixels(3, (4, 4))(vectors)
     assert torch.equal(back, maps) and back.is_contiguous(memory_format=torch.channels_last)

@@ -76,7 +76,7 @@ def test_r3gans_parameters_are_counted():
     assert parameters(discriminator) == 3 * w + blocks + between + four * 49 + four + 1
 
 
-@pytest.mark.parametrize("resample", [BilinearUp(6), BilinearDown(6)])
+@pytest.mark.parametrize("resample", [BilinearUp((6, 6)), BilinearDown((6, 6))])
 def test_resampling_treats_directions_and_channels_alike(resample):
     resample = resample.double()
     maps = torch.randn(2, 3, 6, 6, dtype=torch.float64)
@@ -87,7 +87,7 @@ def test_resampling_treats_directions_and_channels_alike(resample):
         assert_same(resample(maps[:, [channel]]), resample(maps)[:, [channel]])
 
 
-@pytest.mark.parametrize("resample,edge", [(BilinearUp(6), 3 / 4), (BilinearDown(6), 7 / 8)])
+@pytest.mark.parametrize("resample,edge", [(BilinearUp((6, 6)), 3 / 4), (BilinearDown((6, 6)), 7 / 8)])
 def test_constants_stay_but_at_the_edges_where_they_meet_zeros(resample, edge):
     result = resample.double()(torch.ones(1, 1, 6, 6, dtype=torch.float64))[0, 0]
     profile = torch.ones(len(result), dtype=torch.float64)
@@ -102,9 +102,9 @@ def smooth(maps):
     return F.conv2d(maps, kernel, padding=1, groups=maps.shape[1])
 
 
-@pytest.mark.parametrize("size", [4, 6, 14])
+@pytest.mark.parametrize("size", [(4, 4), (6, 6), (14, 14), (6, 10)])
 def test_resampling_is_the_121_filter(size):
-    maps = torch.randn(2, 3, size, size, dtype=torch.float64)
+    maps = torch.randn(2, 3, *size, dtype=torch.float64)
     up = smooth(maps.repeat_interleave(2, 2).repeat_interleave(2, 3))
     assert_same(BilinearUp(size).double()(maps), up)
     assert_same(BilinearDown(size).double()(maps), F.avg_pool2d(smooth(maps), 2))
@@ -113,23 +113,24 @@ def test_resampling_is_the_121_filter(size):
 @in_float64
 def test_down_sampling_is_up_sampling_transposed():
     small, large = torch.randn(1, 1, 4, 4, dtype=torch.float64), torch.randn(1, 1, 8, 8, dtype=torch.float64)
-    up, down = BilinearUp(4).double(), BilinearDown(8).double()
+    up, down = BilinearUp((4, 4)).double(), BilinearDown((8, 8)).double()
     assert_same((up(small) * large).sum(), 4 * (small * down(large)).sum())
 
 
-@pytest.mark.parametrize("image_size", [28, 32, 64])
-def test_every_map_is_resampled_by_the_matrix_of_its_size(image_size):
-    for network in pair("r3gan", (1, image_size, image_size)):
-        steps = [module.matrix.shape for module in network.modules() if isinstance(module, Resampling)]
-        sizes = resolutions(image_size) if isinstance(network, R3GANDiscriminator) else resolutions(image_size)[::-1]
-        assert [tuple(shape)[::-1] for shape in steps] == list(itertools.pairwise(sizes))
+@pytest.mark.parametrize("size", [(28, 28), (64, 64), (32, 48)])
+def test_every_map_is_resampled_by_the_matrices_of_its_size(size):
+    for network in pair("r3gan", (1, *size)):
+        steps = [module for module in network.modules() if isinstance(module, Resampling)]
+        sizes = resolutions(size) if isinstance(network, R3GANDiscriminator) else resolutions(size)[::-1]
+        for step, (before, after) in zip(steps, itertools.pairwise(sizes), strict=True):
+            assert step.down.shape == (after[0], before[0]) and step.across.shape == (after[1], before[1])
 
 
 def test_no_checkerboard_survives_downsampling():
     """The finest pattern of pixels, +1 and -1 by turns, is smoothed away but at the edges."""
     signs = torch.tensor([1.0, -1.0]).repeat(4)
     board = signs.outer(signs)[None, None]
-    assert BilinearDown(8)(board)[..., 1:-1, 1:-1].abs().max() < 1e-12
+    assert BilinearDown((8, 8))(board)[..., 1:-1, 1:-1].abs().max() < 1e-12
 
 
 @in_float64

@@ -30,7 +30,7 @@ def parameters(network):
 
 
 def test_widths_double_at_each_lower_resolution_as_in_table_3():
-    assert widths(64, 64) == [64, 128, 256, 512, 1024]
+    assert widths((64, 64), 64) == [64, 128, 256, 512, 1024]
     generator = make_generator("resnet", (3, 64, 64), 128, width=64)
     discriminator = make_discriminator("resnet", (3, 64, 64), width=64)
     assert [block.conv1.in_channels for block in generator.blocks] == [1024, 512, 256, 128]

@@ -12,6 +12,7 @@ from gan_lightning.callbacks.training_metrics import publish
 from gan_lightning.config.values import Seed
 from gan_lightning.data import ImageData
 from gan_lightning.errors import UserError
+from gan_lightning.evaluation.outlook import describe_scoring
 from gan_lightning.evaluation.protocol import SCORES
 from gan_lightning.evaluation.records import Measurement, make_records
 from gan_lightning.evaluation.scorer import Scorer
@@ -66,10 +67,14 @@ class Evaluation(Checkpoint):
         self.scorer: Scorer | None = None
 
     def on_fit_start(self, trainer: Trainer, module: GAN) -> None:  # type: ignore[override]
-        """Refuse what cannot be scored, then measure the real images, before training starts."""
-        if self.every_n_epochs is None or not trainer.is_global_zero:
+        """Say what scoring takes, refuse what cannot be scored and measure real images, all before training starts."""
+        if not trainer.is_global_zero:
             return
         data: ImageData = trainer.datamodule  # type: ignore[attr-defined]
+        for line in describe_scoring(data):
+            log.info(line)
+        if self.every_n_epochs is None:
+            return
         if self.score == "classifier_score" and len(data.class_names) < 2:
             raise UserError(
                 f"callbacks.evaluation.score=classifier_score needs classes, and {data.short_name} has none; "

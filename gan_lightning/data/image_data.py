@@ -15,6 +15,7 @@ from gan_lightning.config.values import Seed
 from gan_lightning.data.loader import Batch, BatchLoader
 from gan_lightning.errors import UserError
 from gan_lightning.images import ImageShape
+from gan_lightning.sizes import read_size
 
 log = logging.getLogger(__name__)
 
@@ -197,9 +198,9 @@ class ImageData(LightningDataModule):
 
 
 class Resizable(ImageData):
-    """A data set of 28x28 images that `size` makes larger, all at once when they are loaded.
+    """A data set of 28x28 images that `size` resizes, all at once when they are loaded.
 
-    Larger images are other data: their scores have a name of their own, and a reference classifier that is trained for
+    Resized images are other data: their scores have a name of their own, and a reference classifier that is trained for
     them, because the shipped one has seen strokes of one width only.
 
     Attributes:
@@ -207,7 +208,7 @@ class Resizable(ImageData):
         channels: Number of channels of the images.
 
     Args:
-        size: Height and width of the images that `load` gives, in pixels.
+        size: Side in pixels of the square images that `load` gives, or their height and width.
         validation_from: Where the validation images come from: `random`, drawn with a fixed seed, or the `end` of
             the training images in the order of their file.
         options: Options that every data set has: `batch_size`, `seed`, `balanced`.
@@ -217,20 +218,30 @@ class Resizable(ImageData):
     channels = 1
 
     def __init__(
-        self, size: Literal[28, 32, 64] = ORIGINAL_SIZE, validation_from: HoldOutFrom = "random", **options: Any
+        self,
+        size: PositiveInt | list[PositiveInt] = ORIGINAL_SIZE,
+        validation_from: HoldOutFrom = "random",
+        **options: Any,
     ) -> None:
         super().__init__(**options)
-        self.size = size
+        self.size = read_size(size)
         self.validation_from: HoldOutFrom = validation_from
-        if size != ORIGINAL_SIZE:
+        if self.is_resized:
             self.reference = None
 
     @property
+    def is_resized(self) -> bool:
+        """Whether the images have another size than in their files."""
+        return self.size != (ORIGINAL_SIZE, ORIGINAL_SIZE)
+
+    @property
     def short_name(self) -> str:
-        """The size is part of the name, unless it is the original one."""
-        return self.base_name if self.size == ORIGINAL_SIZE else f"{self.base_name}_{self.size}"
+        """The size is part of the name, unless it is the original one: mnist_32, mnist_32x48 (height, width)."""
+        height, width = self.size
+        size = f"{height}" if height == width else f"{height}x{width}"
+        return f"{self.base_name}_{size}" if self.is_resized else self.base_name
 
     @property
     def image_shape(self) -> ImageShape:
-        """Square."""
-        return (self.channels, self.size, self.size)
+        """Known from the options."""
+        return (self.channels, *self.size)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from gan_lightning.config.values import PathName
 from gan_lightning.data.image_data import ImageData, Splits
@@ -23,8 +23,7 @@ from gan_lightning.data.pictures import (
 )
 from gan_lightning.errors import UserError
 from gan_lightning.images import ImageShape
-
-SIZES = (28, 32, 64)
+from gan_lightning.sizes import Size, allowed_sides, as_typed, nearest_size, read_size
 
 HASH_RANGE = 2**64
 
@@ -45,7 +44,7 @@ class Found(NamedTuple):
 
 
 class ImageFolder(ImageData):
-    """The user's own picture files, gray or RGB, of 28, 32 or 64 pixels, or resized to one of these.
+    """The user's own picture files, gray or RGB, of any size that networks can take (`sizes.SIDES`) or resized to one.
 
     Files directly in the folder have no classes; with sub-folders each is a class, named by the folder. Which split a
     picture is in depends on the bytes of its file alone, so that new files never move old ones, and copies of a
@@ -53,8 +52,8 @@ class ImageFolder(ImageData):
 
     Args:
         dir: Folder of the images.
-        size: Height and width that each image's central square is resized to; None takes the files' own size, which
-            must be the same for all.
+        size: Side of the square, or height and width, that the central part of each image is resized to; None takes
+            the files' own size, which must be the same for all.
         channels: Number of channels, 1 (gray) or 3 (RGB); None means gray when every file is gray, else RGB.
         held_out: Probability with which an image is in the validation split, and again in the test split.
         background: Colour that shows where an image is transparent.
@@ -64,7 +63,7 @@ class ImageFolder(ImageData):
     def __init__(
         self,
         dir: PathName | None = None,
-        size: Literal[28, 32, 64] | None = None,
+        size: PositiveInt | list[PositiveInt] | None = None,
         channels: Literal[1, 3] | None = None,
         held_out: Annotated[float, Field(ge=0)] = 0.1,
         background: Background = "black",
@@ -237,28 +236,30 @@ def describe_skipped(skipped: dict[str, str]) -> list[str]:
 # Shapes
 
 
-def common_shape(files: list[Path], size: int | None, channels: int | None) -> ImageShape:
+def common_shape(files: list[Path], size: int | list[int] | None, channels: int | None) -> ImageShape:
     """The one shape all images are given, from their headers and the user's wishes."""
-    headers = [read_header(file) for file in files] if size is None or channels is None else []
+    wanted = None if size is None else read_size(size)
+    headers = [read_header(file) for file in files] if wanted is None or channels is None else []
     if channels is None:
         channels = 1 if all(mode in GRAY_MODES for _, mode in headers) else 3
-    if size is None:
-        size = common_size(files, [dimensions for dimensions, _ in headers])
-    return (channels, size, size)
+    if wanted is None:
+        wanted = common_size(files, [dimensions for dimensions, _ in headers])
+    return (channels, *wanted)
 
 
-def common_size(files: list[Path], dimensions: list[tuple[int, int]]) -> int:
-    """The size of images that are all square, of one size and of a size the networks take."""
+def common_size(files: list[Path], dimensions: list[tuple[int, int]]) -> Size:
+    """Height and width of images, given as (width, height), that are all of one size, which networks can take."""
     width, height = dimensions[0]
+    nearest = as_typed(nearest_size((height, width)))
     for file, other in zip(files, dimensions, strict=True):
         if other != (width, height):
             raise UserError(
-                f"images of mixed size: {files[0]} is {width}x{height}, {file} is {other[0]}x{other[1]}; "
-                "type data.size=28, 32 or 64 to crop and resize them all"
+                f"images of mixed size: {files[0]} is {width}x{height}, {file} is {other[0]}x{other[1]} "
+                f"(width x height); type data.size={nearest}, or another size, to crop and resize them all"
             )
-    if width != height or width not in SIZES:
+    if nearest_size((height, width)) != (height, width):
         raise UserError(
-            f"images are {width}x{height}; 28x28, 32x32 and 64x64 can be used: "
-            "type data.size=28, 32 or 64 to crop and resize them all"
+            f"images are {width}x{height} (width x height), and each side may be {allowed_sides()} pixels, which "
+            f"networks can halve down to 4 to 7; type data.size={nearest} to crop and resize them all"
         )
-    return width
+    return height, width

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from gan_lightning.errors import UserError
 from gan_lightning.images import ImageShape
@@ -38,26 +38,39 @@ Background = Literal["black", "gray", "white"]
 GRAY_LEVELS: dict[Background, int] = {"black": 0, "gray": 128, "white": 255}
 
 
+SIDEWAYS = range(5, 9)
+"""Values of the EXIF tag "orientation" of pictures that are shown with height and width exchanged."""
+
+
 def read_header(file: Path) -> tuple[tuple[int, int], str]:
-    """(width, height) and colour mode, without decoding the pixels."""
+    """(width, height) as it is shown, and colour mode; only an oblong PNG's pixels are decoded."""
     check_file_size(file)
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(file, formats=tuple(FORMATS)) as image:
-            size, mode = image.size, image.mode
+            check_pixels(file, image.size)
+            size, mode = shown_size(image), image.mode
+    except UserError:
+        raise
     except Exception as error:  # Pillow's plugins fail in many ways
         raise unreadable(file, error) from error
-    check_pixels(file, size)
     return size, mode
 
 
+def shown_size(image: Image.Image) -> tuple[int, int]:
+    """(width, height) of a picture that is turned as its EXIF data say."""
+    width, height = image.size
+    sideways = width != height and image.getexif().get(ExifTags.Base.Orientation) in SIDEWAYS
+    return (height, width) if sideways else (width, height)
+
+
 def decode(file: Path, shape: ImageShape, background: Background = "black") -> np.ndarray:
-    """One file as uint8 (C, H, W): central square, resized when its size differs."""
+    """One file as uint8 (C, H, W): its central part of that shape, resized when its size differs."""
     check_file_size(file)
     return decode_bytes(file, file.read_bytes(), shape, background)
 
 
 def decode_bytes(file: Path, content: bytes, shape: ImageShape, background: Background = "black") -> np.ndarray:
-    """The content of a picture's file as uint8 (C, H, W): central square, resized when its size differs.
+    """The content of a picture's file as uint8 (C, H, W): its central part of that shape, resized if need be.
 
     Args:
         file: Where the content is from, for messages.

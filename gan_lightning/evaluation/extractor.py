@@ -4,6 +4,7 @@ import functools
 import hashlib
 import json
 import logging
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,8 +18,10 @@ from gan_lightning import __version__
 from gan_lightning.data import Batch, ImageData
 from gan_lightning.data.cache import cache_folder, locked
 from gan_lightning.errors import UserError
-from gan_lightning.evaluation.classifier import BATCH_SIZE, Classifier, accuracy, train_classifier
+from gan_lightning.evaluation.classifier import Classifier, accuracy, train_classifier
 from gan_lightning.evaluation.protocol import name_own_extractor
+from gan_lightning.evaluation.recipe import BATCH_SIZE, Recipe, recipe_for
+from gan_lightning.evaluation.samples import subset
 from gan_lightning.files import write_atomically
 from gan_lightning.images import to_float
 from gan_lightning.training.precision import bfloat16_is_faster
@@ -26,8 +29,8 @@ from gan_lightning.training.precision import bfloat16_is_faster
 log = logging.getLogger(__name__)
 
 SHIPPED = Path(__file__).parent / "weights"
-STEPS = 6000
-"""Training steps of a reference classifier, on any data set: 14 passes over 55,000 images."""
+CHECKED_IMAGES = 500
+"""Held-out images that decide when training ends: more would take as long as the training."""
 
 EXTRACT_BATCH_SIZE = 50
 """Images that features are extracted from at a time: few enough to stay in the processor's cache."""
@@ -94,13 +97,30 @@ def extractor_for(data: ImageData) -> Extractor:
     """
     if data.reference is not None:
         return load_extractor(SHIPPED, data.reference)
-    folder = cache_folder() / "classifiers" / fingerprint(data.training)[:16]
-    name = name_own_extractor(data.short_name)
+    folder, name = own_folder(data), name_own_extractor(data.short_name)
     with locked(folder):
         if not (folder / f"{name}.json").is_file():
             log.info("%s has no reference classifier yet: training one, once", data.short_name)
             train_extractor(data, folder)
     return load_extractor(folder, name)
+
+
+def own_folder(data: ImageData) -> Path:
+    """The folder of the cached reference classifier, named by a hash of everything that it depends on."""
+    assert data.splits is not None, "call setup() first"
+    parts = [fingerprint(data.splits.train), fingerprint(data.splits.validation), repr(recipe_for(data))]
+    return cache_folder() / "classifiers" / hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
+
+
+def has_extractor(data: ImageData) -> bool:
+    """Whether the data set's reference classifier comes with the package or was trained before."""
+    name = name_own_extractor(data.short_name)
+    return data.reference is not None or (own_folder(data) / f"{name}.json").is_file()
+
+
+def training_seconds(data: ImageData) -> float:
+    """About how long training the data set's reference classifier takes on two cores, at most."""
+    return recipe_for(data).seconds(len(data.training.images), data.image_shape[1:])
 
 
 def load_extractor(folder: Path, name: str) -> Extractor:
@@ -124,7 +144,8 @@ def load_extractor(folder: Path, name: str) -> Extractor:
                 f"damaged, and its scores would not be comparable with others; {remedy}"
             )
         with torch.device("meta"):  # initial weights would advance the random state of a training run
-            classifier = Classifier(card["channels"], card["classes"])
+            sizes = ("channels", "classes", "width", "features", "stride")
+            classifier = Classifier(*(card[key] for key in sizes))
         classifier.load_state_dict(load(content), assign=True)
     except (OSError, ValueError, TypeError, LookupError, RuntimeError, OverflowError, SafetensorError) as error:
         raise UserError(f"the reference classifier {file} cannot be read ({error}); {remedy}") from error
@@ -135,44 +156,89 @@ def train_extractor(data: ImageData, folder: Path) -> Extractor:
     """Train the reference classifier of a data set on its training split; write weights and card into a folder.
 
     On images of fewer than two classes, the network is trained to predict by which of four quarter turns they were
-    rotated (Gidaris et al. 2018, arXiv:1803.07728). It then provides features, but no classes.
+    rotated (Gidaris et al. 2018, arXiv:1803.07728); of oblong images, squares are. It then provides features, but no
+    classes.
 
     Args:
         data: A data set whose `setup` has been called.
         folder: Folder of the two files; created when it does not exist.
     """
-    assert data.splits is not None, "call setup() first"
     folder.mkdir(parents=True, exist_ok=True)
-    knows_classes = len(data.class_names) > 1
-    parts = data.splits if knows_classes else [rotate(part) for part in data.splits]
-    training, _, test = parts
-    classes = len(data.class_names) if knows_classes else 4
-    bfloat16 = bfloat16_is_faster("cpu")
-    classifier = train_classifier(training, classes, steps=STEPS, mirror=data.mirrored, bfloat16=bfloat16)
-    name = name_own_extractor(data.short_name)
+    name, recipe = name_own_extractor(data.short_name), recipe_for(data)
+    log.info(
+        "reference classifier %s: at most %s steps, about %.0f s on two cores",
+        name, f"{recipe.steps:,}", training_seconds(data),
+    )  # fmt: skip
+    start = time.monotonic()
+    classifier = train_network(data, recipe)
     content = save({key: value.contiguous() for key, value in classifier.state_dict().items()})
-    card = {
-        "name": name,
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "task": "classes" if knows_classes else "rotations",
-        "channels": data.image_shape[0],
-        "classes": classes,
-        "test_accuracy": accuracy(classifier, test) if len(test.images) else None,
-        "test_images": len(test.images),
-        "training_images": len(training.images),
-        "training_sha256": fingerprint(data.training),
-        "recipe": f"{STEPS} steps of {min(BATCH_SIZE, len(training.images))} images, seed 0",
-        "gan_lightning": __version__,
-        "torch": torch.__version__,
-    }
+    card = {"name": name, "sha256": hashlib.sha256(content).hexdigest(), **describe_training(data, recipe, classifier)}
     write_atomically(folder / f"{name}.safetensors", content)
     write_atomically(folder / f"{name}.json", (json.dumps(card, indent=2) + "\n").encode())
+    tested = "" if card["test_accuracy"] is None else f", test accuracy {card['test_accuracy']:.1%}"
+    log.info("reference classifier %s: trained in %.0f s%s", name, time.monotonic() - start, tested)
     return load_extractor(folder, name)
 
 
+def knows_classes(data: ImageData) -> bool:
+    """Whether images have classes to classify them by; otherwise they are classified by their rotations."""
+    return len(data.class_names) > 1
+
+
+def train_network(data: ImageData, recipe: Recipe) -> Classifier:
+    """The classifier of a data set, trained by a recipe."""
+    assert data.splits is not None, "call setup() first"
+    validation = data.splits.validation
+    checked = subset(validation, min(CHECKED_IMAGES, len(validation.images)))
+    return train_classifier(
+        data.training,
+        len(data.class_names) if knows_classes(data) else 4,
+        recipe,
+        mirror=data.mirrored,
+        rotations=not knows_classes(data),
+        held_out=to_classify(checked, data) if recipe.stops_early and len(checked.images) else None,
+        bfloat16=bfloat16_is_faster("cpu"),
+    )
+
+
+def to_classify(part: Batch, data: ImageData) -> Batch:
+    """Held-out images with their labels, or rotated."""
+    return part if knows_classes(data) else rotate(part)
+
+
+def describe_training(data: ImageData, recipe: Recipe, classifier: Classifier) -> dict[str, Any]:
+    """What a card says besides the name and hash of the weights."""
+    assert data.splits is not None, "call setup() first"
+    test = to_classify(data.splits.test, data)
+    return {
+        "task": "classes" if knows_classes(data) else "rotations",
+        "channels": data.image_shape[0],
+        "classes": classifier.head.out_features,
+        "width": recipe.width,
+        "features": recipe.features,
+        "stride": recipe.stride,
+        "test_accuracy": accuracy(classifier, test) if len(test.images) else None,
+        "test_images": len(test.images),
+        "training_images": len(data.training.images),
+        "training_sha256": fingerprint(data.training),
+        "recipe": describe_recipe(recipe, len(data.training.images)),
+        "gan_lightning": __version__,
+        "torch": torch.__version__,
+    }
+
+
+def describe_recipe(recipe: Recipe, training_images: int) -> str:
+    """The length of a training in words."""
+    most, end = ("at most ", ", ended by held-out accuracy") if recipe.stops_early else ("", "")
+    return f"{most}{recipe.steps} steps of {min(BATCH_SIZE, training_images)} images, seed 0{end}"
+
+
 def rotate(part: Batch) -> Batch:
-    """Every image rotated by 0, 1, 2 and 3 quarter turns, labelled by their number."""
-    images = torch.cat([part.images.rot90(turns, (2, 3)) for turns in range(4)])
+    """The central square of every image rotated by 0, 1, 2 and 3 quarter turns, labelled by their number."""
+    side = min(part.images.shape[2:])
+    down, right = ((whole - side) // 2 for whole in part.images.shape[2:])
+    squares = part.images[:, :, down : down + side, right : right + side]
+    images = torch.cat([squares.rot90(turns, (2, 3)) for turns in range(4)])
     return Batch(images, torch.arange(4).repeat_interleave(len(part.images)))
 
 

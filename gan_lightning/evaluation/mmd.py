@@ -7,6 +7,9 @@ from torch import Tensor
 
 from gan_lightning.evaluation.sample_count import require_samples
 
+SUBSETS = 10
+"""Parts of both sets whose distances are averaged; sets of fewer than 20 images have fewer."""
+
 
 class Estimate(NamedTuple):
     """A number and its standard error."""
@@ -15,7 +18,7 @@ class Estimate(NamedTuple):
     error: float
 
 
-def kernel_distance(real: Tensor, fake: Tensor, subsets: int = 10, seed: int = 0) -> Estimate:
+def kernel_distance(real: Tensor, fake: Tensor, subsets: int = SUBSETS, seed: int = 0) -> Estimate:
     """Squared maximum mean discrepancy with kernel (x.y / D + 1)^3 (Binkowski et al. 2018, arXiv:1801.01401, eq. 4).
 
     The estimate is unbiased at every n, so it may be below 0; there is no upper limit. Both sets are split, in an

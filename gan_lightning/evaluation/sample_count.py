@@ -2,7 +2,19 @@
 
 import sys
 
+from gan_lightning.data import ImageData
 from gan_lightning.errors import UserError
+from gan_lightning.evaluation.recipe import recipe_for
+
+
+def least_samples(data: ImageData) -> int:
+    """Smallest number of samples, and of real images, that a data set is scored with: one more than features.
+
+    Args:
+        data: A data set whose `setup` has been called.
+    """
+    by_channel = data.reference is not None  # classifiers of the package process each channel separately
+    return recipe_for(data).features * (data.image_shape[0] if by_channel else 1) + 1
 
 
 def require_samples(count: int, least: int, what: str) -> None:
@@ -39,7 +51,7 @@ def check_sample_count(n: int, least: int, real: int, available: int, data: str,
         samples = f" and {available:,} samples" if available < sys.maxsize else ""
         raise UserError(
             f"scores need at least {least} samples and as many {split} images; there are {real:,} {split} images of "
-            f"{data}{samples}; provide more, or hold out more (data.held_out= or data.validation_images=)"
+            f"{data}{samples}; provide more, or hold out more in a new run (data.held_out= or data.validation_images=)"
         )
     if n > available:
         raise UserError(f"n={n:,}, but there are only {available:,} samples; type n={most}")

@@ -9,17 +9,16 @@ from gan_lightning.data import Batch, ImageData
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation.cache import ScoreCache
 from gan_lightning.evaluation.classes import Modes, classifier_score, mode_coverage
-from gan_lightning.evaluation.classifier import FEATURES
 from gan_lightning.evaluation.extractor import Extractor, extractor_for, fingerprint
 from gan_lightning.evaluation.frechet import frechet_distance
 from gan_lightning.evaluation.inception import FEATURES as INCEPTION_FEATURES
 from gan_lightning.evaluation.inception import Inception, load_inception
 from gan_lightning.evaluation.memorization import Memorization, memorization
-from gan_lightning.evaluation.mmd import kernel_distance
+from gan_lightning.evaluation.mmd import SUBSETS, kernel_distance
 from gan_lightning.evaluation.prdc import prdc
 from gan_lightning.evaluation.protocol import SCORES, EvaluationProtocol, Split
 from gan_lightning.evaluation.records import Measurement
-from gan_lightning.evaluation.sample_count import check_sample_count, require_samples
+from gan_lightning.evaluation.sample_count import check_sample_count, least_samples, require_samples
 from gan_lightning.evaluation.samples import subset
 from gan_lightning.evaluation.tstr import train_and_test
 from gan_lightning.images import to_float
@@ -74,9 +73,8 @@ class Scorer:
 
     @property
     def least_samples(self) -> int:
-        """Smallest n from which the covariance of the features can be estimated: one more than there are features."""
-        by_channel = self.data.reference is not None  # shipped classifiers process each channel separately
-        return FEATURES * (self.data.image_shape[0] if by_channel else 1) + 1
+        """Smallest n from which the covariance of the features can be estimated."""
+        return least_samples(self.data)
 
     def load_inception(self, weights: bool | str) -> Inception:
         """Inception, once it is known that there are enough samples for its features."""
@@ -126,7 +124,7 @@ class Scorer:
                 real training images would all be found to be memorized.
         """
         features, probabilities = self.extractor.extract(samples)
-        kernel = kernel_distance(self.features, features)
+        kernel = kernel_distance(self.features, features, subsets=min(SUBSETS, self.n // 2))
         pixels = to_float(samples)
         modes, copies = self.find_modes(probabilities), self.find_copies(samples, memorization_of)
         scores = {

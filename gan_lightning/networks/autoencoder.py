@@ -1,3 +1,4 @@
+import math
 from itertools import pairwise
 from typing import Literal
 
@@ -73,8 +74,8 @@ class AutoencoderDiscriminator(Autoencoder):
         power: Literal[1, 2],
         norm: Norm,
     ) -> None:
-        widths, size = channels(image_shape, width), resolutions(image_shape[1])[-1]
-        flat = widths[-1] * size**2
+        widths, size = channels(image_shape, width), resolutions(image_shape[1:])[-1]
+        flat = widths[-1] * math.prod(size)
         super().__init__(
             nn.Sequential(*downward(widths, norm), FlattenPixels(), nn.Linear(flat, code_dim)),
             nn.Sequential(nn.Linear(code_dim, flat), UnflattenPixels(widths[-1], size), *upward(widths[::-1], norm)),

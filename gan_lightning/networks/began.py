@@ -1,3 +1,4 @@
+import math
 from itertools import pairwise
 
 from pydantic import NonNegativeInt, PositiveInt
@@ -7,13 +8,14 @@ from gan_lightning.images import ImageShape
 from gan_lightning.networks.autoencoder import Autoencoder
 from gan_lightning.networks.dcgan import resolutions
 from gan_lightning.networks.layers import FlattenPixels, Norm, UnflattenPixels, glorot_init, join, norm_2d
+from gan_lightning.sizes import Size
 
-SMALLEST = 7  # height and width of the smallest maps, at least; the authors' have 8
+SMALLEST = 6  # pixels of the smallest maps' shorter side, at least; the authors' have 8
 
 
-def sizes(image_size: int) -> list[int]:
-    """Sizes of the maps, from the image down: 28 -> [28, 14, 7], 32 -> [32, 16, 8], 64 -> [64, 32, 16, 8]."""
-    return [size for size in resolutions(image_size) if size >= SMALLEST]
+def sizes(size: Size) -> list[Size]:
+    """Heights and widths of the maps, from the image down; of squares 28 -> 28, 14, 7 and 64 -> 64, 32, 16, 8."""
+    return [maps for maps in resolutions(size) if min(maps) >= SMALLEST]
 
 
 def convolution(inputs: int, outputs: int, norm: Norm, stride: int = 1) -> list[nn.Module]:
@@ -26,14 +28,14 @@ def encoder(image_shape: ImageShape, code_dim: int, width: int, norm: Norm) -> n
 
     Two convolutions at each size, with width, 2 width, 3 width ... channels, and one of stride 2 between two sizes.
     """
-    maps = sizes(image_shape[1])
+    maps = sizes(image_shape[1:])
     widths = [width, *(width * level for level in range(1, len(maps) + 1))]
     layers: list[nn.Module] = [nn.Conv2d(image_shape[0], width, 3, padding=1), nn.ELU()]
     for level, (inputs, outputs) in enumerate(pairwise(widths)):
         if level > 0:
             layers += convolution(inputs, inputs, norm, stride=2)
         layers += [*convolution(inputs, outputs, norm), *convolution(outputs, outputs, norm)]
-    return nn.Sequential(*layers, FlattenPixels(), nn.Linear(widths[-1] * maps[-1] ** 2, code_dim))
+    return nn.Sequential(*layers, FlattenPixels(), nn.Linear(widths[-1] * math.prod(maps[-1]), code_dim))
 
 
 def decoder(code_dim: int, image_shape: ImageShape, width: int, norm: Norm) -> nn.Sequential:
@@ -42,8 +44,8 @@ def decoder(code_dim: int, image_shape: ImageShape, width: int, norm: Norm) -> n
     A linear layer to the smallest maps, two convolutions at each size, nearest-neighbour up-sampling between two sizes,
     and one more convolution to the image.
     """
-    maps = sizes(image_shape[1])
-    layers: list[nn.Module] = [nn.Linear(code_dim, width * maps[-1] ** 2), UnflattenPixels(width, maps[-1])]
+    maps = sizes(image_shape[1:])
+    layers: list[nn.Module] = [nn.Linear(code_dim, width * math.prod(maps[-1])), UnflattenPixels(width, maps[-1])]
     for level in range(len(maps)):
         if level > 0:
             layers.append(nn.Upsample(scale_factor=2))

@@ -1,7 +1,10 @@
+import math
+
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
 from gan_lightning.images import ImageShape
+from gan_lightning.networks.dcgan import refuse
 from gan_lightning.networks.layers import (
     FlattenPixels,
     HeadedDiscriminator,
@@ -39,12 +42,15 @@ class ConvPoolGenerator(nn.Module):
         norm: VectorNorm,
     ) -> None:
         super().__init__()
-        channels, size = image_shape[0], image_shape[1] // 4
-        pixels = 2 * width * size**2
+        channels, *sides = image_shape
+        if any(side % 4 for side in sides):
+            raise refuse(image_shape[1:], "have a side that is no multiple of 4")
+        height, breadth = (side // 4 for side in sides)
+        pixels = 2 * width * height * breadth
         self.layers = nn.Sequential(
             nn.Linear(latent_dim + condition_dim, hidden), nn.ReLU(), norm_1d(norm, hidden),
             nn.Linear(hidden, pixels), nn.ReLU(), norm_1d(norm, pixels),
-            UnflattenPixels(2 * width, size),
+            UnflattenPixels(2 * width, (height, breadth)),
             nn.ConvTranspose2d(2 * width, width, 4, 2, 1), nn.ReLU(), norm_2d(norm, width),
             nn.ConvTranspose2d(width, channels, 4, 2, 1), nn.Tanh(),
         )  # fmt: skip
@@ -80,15 +86,17 @@ class ConvPoolDiscriminator(HeadedDiscriminator):
         strided: bool,
     ) -> None:
         super().__init__()
-        channels, size = image_shape[0], image_shape[1]
+        channels, *sides = image_shape
         kernel, stride, pool = (4, 2, nn.Identity()) if strided else (5, 1, nn.MaxPool2d(2))
         for _ in range(2):
-            size = (size - 2) // 2 if strided else (size - 4) // 2
+            sides = [(side - (2 if strided else 4)) // 2 for side in sides]
+        if min(sides) < 1:
+            raise refuse(image_shape[1:], "are too small for two convolutions without padding")
         self.layers = nn.Sequential(
             nn.Conv2d(channels, width, kernel, stride), nn.LeakyReLU(slope), pool,
             nn.Conv2d(width, 2 * width, kernel, stride), norm_2d(norm, 2 * width), nn.LeakyReLU(slope), pool,
             FlattenPixels(),
-            nn.Linear(2 * width * size**2, hidden), nn.LeakyReLU(slope),
+            nn.Linear(2 * width * math.prod(sides), hidden), nn.LeakyReLU(slope),
         )  # fmt: skip
         self.head = nn.Linear(hidden, 1)
         self.apply(xavier_init)

@@ -1,3 +1,4 @@
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
@@ -24,6 +25,7 @@ from gan_lightning.networks.layers import (
     normal_init,
 )
 from gan_lightning.networks.mlp import OUTPUTS, Output
+from gan_lightning.sizes import SMALLEST_MAPS, Size, as_typed, nearest_size
 
 Init = Literal["auto", "normal", "normal_all", "he", "glorot_he"]
 Kernel = Literal[4, 5]
@@ -38,53 +40,69 @@ INITIALISERS: dict[str, Callable[[nn.Module], None]] = {
 }
 
 
-def resolutions(image_size: int, kernel: Kernel = 4, levels: int | None = None) -> list[int]:
-    """Sizes of the feature maps, from the image down: halved while even and above 4, or `levels` times.
+def resolutions(size: Size, kernel: Kernel = 4, levels: int | None = None) -> list[Size]:
+    """Heights and widths of the feature maps, from the image down: halved until the shorter side has 4 to 7 pixels.
 
-    28 -> [28, 14, 7], 32 -> [32, 16, 8, 4], 64 -> [64, 32, 16, 8, 4]. Only 5x5 kernels halve an odd size, and round
-    up: three levels of 28 are [28, 14, 7, 4].
+    Or halved `levels` times. Of squares: 28 -> 28, 14, 7; 32 -> 32, 16, 8, 4; 48 -> 48, 24, 12, 6. Of 28x40 ->
+    28x40, 14x20, 7x10. Only 5x5 kernels halve an odd side, and round up: three levels of 28 are 28, 14, 7, 4.
     """
-    sizes = [image_size]
+    sizes = [size]
+    while len(sizes) <= levels if levels is not None else min(sizes[-1]) > SMALLEST_MAPS[-1]:
+        height, width = sizes[-1]
+        if kernel == 4 and (height % 2 or width % 2):
+            break
+        sizes.append(((height + 1) // 2, (width + 1) // 2))
     if levels is not None:
-        for _ in range(levels):
-            sizes.append((sizes[-1] + 1) // 2)
-        if sizes[-1] < 2 or (kernel == 4 and any(size % 2 for size in sizes[:-1])):
-            raise UserError(
-                f"levels={levels} halves images of {image_size} pixels to {', '.join(map(str, sizes[1:]))}; the "
-                "smallest must have 2 pixels or more, and 4x4 kernels cannot halve an odd number: type a smaller "
-                "levels=, levels=null, or kernel=5 (in both networks)"
-            )
-        return sizes
-    while sizes[-1] % 2 == 0 and sizes[-1] > 4:
-        sizes.append(sizes[-1] // 2)
-    if sizes[-1] > 7:
-        raise UserError(
-            f"images of {image_size} pixels cannot be halved down to 4-7 pixels, as these networks do; "
-            "use images of 28, 32 or 64 pixels (data.size=32 resizes a folder), or network=mlp"
-        )
+        check_levels(sizes, levels)
+    elif min(sizes[-1]) > SMALLEST_MAPS[-1]:
+        raise refuse(size, "cannot be halved down to 4 to 7 pixels, as these networks do")
     return sizes
 
 
-def attention_size(image_size: int) -> int:
-    """The resolution of self-attention: of those at which both networks have maps, the nearest to 16 pixels."""
-    between = resolutions(image_size)[1:-1]
+def check_levels(sizes: list[Size], levels: int) -> None:
+    """Refuse a number of halvings that the kernels cannot do, or after which next to nothing is left."""
+    if len(sizes) <= levels or min(sizes[-1]) < 2:
+        ends = ", ".join(f"{height}x{width}" for height, width in sizes[1:])
+        raise UserError(
+            f"levels={levels} halves images of {sizes[0][0]}x{sizes[0][1]} to {ends}, and no further than that; the "
+            "smallest maps must have 2 pixels or more on each side, and 4x4 kernels cannot halve an odd number: type "
+            "a smaller levels=, levels=null, or kernel=5 (in both networks)"
+        )
+
+
+def refuse(size: Size, why: str) -> UserError:
+    """The error for images of a size that a network cannot take, with the nearest that it can."""
+    return UserError(
+        f"images of {size[0]}x{size[1]} (height x width) {why}; type data.size={as_typed(nearest_size(size))}, "
+        "or network=mlp"
+    )
+
+
+def attention_size(size: Size) -> Size:
+    """The size of the maps with self-attention: of those that both networks have, the one nearest to 16x16 pixels."""
+    between = resolutions(size)[1:-1]
     if not between:
         raise UserError(
-            f"attention=true needs images of 16 pixels or more, not {image_size}; "
+            f"attention=true needs images of 16 pixels or more on each side, not {size[0]}x{size[1]}; "
             "type network.generator.attention=false network.discriminator.attention=false"
         )
-    return min(between, key=lambda size: abs(size - 16))
+    return min(between, key=lambda maps: abs(math.sqrt(math.prod(maps)) - 16))
 
 
 def channels(image_shape: ImageShape, width: int, depth: int | None = None) -> list[int]:
     """Channels at each of `resolutions`, or at `depth` lower ones: the image's own, then width, 2 width, 4 width ..."""
-    depth = len(resolutions(image_shape[1])) - 1 if depth is None else depth
+    depth = len(resolutions(image_shape[1:])) - 1 if depth is None else depth
     return [image_shape[0], *(width * 2**level for level in range(depth))]
 
 
 def padding(kernel: Kernel) -> int:
     """Padding of a convolution of stride 2 that halves the resolution."""
     return (kernel - 1) // 2
+
+
+def output_padding(before: Size, after: Size, kernel: Kernel) -> Size:
+    """Rows and columns that a transposed convolution of stride 2 adds: with 5x5 kernels one for each even side."""
+    return after[0] - 2 * before[0] + kernel % 2, after[1] - 2 * before[1] + kernel % 2
 
 
 def initialiser(norm: Norm, init: Init) -> Callable[[nn.Module], None]:
@@ -127,7 +145,7 @@ class DCGANGenerator(nn.Module):
         kernel: Height and width of the kernels.
         levels: Number of times that the resolution doubles; None for as often as `resolutions` says.
         output: Output activation: tanh, or a sigmoid stretched to [-1, 1].
-        attention: Whether there is self-attention on the maps of 14 or 16 pixels (SAGAN, arXiv:1805.08318).
+        attention: Whether there is self-attention on the maps nearest to 16x16 pixels (SAGAN, arXiv:1805.08318).
     """
 
     def __init__(
@@ -146,16 +164,16 @@ class DCGANGenerator(nn.Module):
         attention: bool,
     ) -> None:
         super().__init__()
-        sizes = resolutions(image_shape[1], kernel, levels)[::-1]
+        sizes = resolutions(image_shape[1:], kernel, levels)[::-1]
         widths = channels(image_shape, width, len(sizes) - 1)[::-1]
-        size = sizes[0]
-        target = attention_size(image_shape[1]) if attention else None
+        target = attention_size(image_shape[1:]) if attention else None
         units = [latent_dim + condition_dim, *hidden]
         layers = hidden_layers(units, 0.0, for_vectors(norm), bias=bias)
-        layers += [nn.Linear(units[-1], widths[0] * size**2, bias=bias), UnflattenPixels(widths[0], size)]
+        flat = nn.Linear(units[-1], widths[0] * math.prod(sizes[0]), bias=bias)
+        layers += [flat, UnflattenPixels(widths[0], sizes[0])]
         for level, (inputs, outputs) in enumerate(pairwise(widths)):
             is_output = level == len(widths) - 2
-            extra = sizes[level + 1] - 2 * sizes[level] + kernel % 2  # 5x5 kernels: a row and a column for even sizes
+            extra = output_padding(sizes[level], sizes[level + 1], kernel)
             shape: Any = {"kernel_size": kernel, "stride": 2, "padding": padding(kernel), "output_padding": extra}
             convolution = nn.ConvTranspose2d(inputs, outputs, bias=bias or is_output, **shape)
             layers += [norm_2d(norm, inputs), nn.ReLU(), *attend(inputs, sizes[level] == target), convolution]
@@ -184,7 +202,7 @@ class DCGANDiscriminator(HeadedDiscriminator):
         kernel: Height and width of the kernels.
         levels: Number of times that the resolution is halved; None for as often as `resolutions` says.
         slope: Negative slope of LeakyReLU.
-        attention: Whether there is self-attention on the maps of 14 or 16 pixels (SAGAN, arXiv:1805.08318).
+        attention: Whether there is self-attention on the maps nearest to 16x16 pixels (SAGAN, arXiv:1805.08318).
     """
 
     def __init__(
@@ -201,8 +219,8 @@ class DCGANDiscriminator(HeadedDiscriminator):
         attention: bool,
     ) -> None:
         super().__init__()
-        sizes = resolutions(image_shape[1], kernel, levels)
-        target = attention_size(image_shape[1]) if attention else None
+        sizes = resolutions(image_shape[1:], kernel, levels)
+        target = attention_size(image_shape[1:]) if attention else None
         widths = channels(image_shape, width, len(sizes) - 1)
         layers: list[nn.Module] = []
         for level, (inputs, outputs) in enumerate(pairwise(widths)):
@@ -212,7 +230,7 @@ class DCGANDiscriminator(HeadedDiscriminator):
                 nn.LeakyReLU(slope),
                 *attend(outputs, sizes[level + 1] == target),
             ]
-        units = [widths[-1] * sizes[-1] ** 2, *hidden]
+        units = [widths[-1] * math.prod(sizes[-1]), *hidden]
         layers += [FlattenPixels(), *hidden_layers(units, slope, for_vectors(norm), bias=bias)]
         self.layers = nn.Sequential(*layers)
         self.head = nn.Linear(units[-1], 1)

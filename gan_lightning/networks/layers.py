@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_lightning.floats import at_least_float32
+from gan_lightning.sizes import Size
 
 Norm = Literal["none", "batch", "layer", "instance"]
 VectorNorm = Literal["none", "batch", "layer"]
@@ -133,9 +134,9 @@ class UnflattenPixels(nn.Module):
         size: Height and width of the maps.
     """
 
-    def __init__(self, channels: int, size: int) -> None:
+    def __init__(self, channels: int, size: Size) -> None:
         super().__init__()
-        self.shape = (size, size, channels)
+        self.shape = (*size, channels)
 
     def forward(self, vectors: Tensor) -> Tensor:
         """Vectors (N, H * W * C) -> maps (N, C, H, W)."""

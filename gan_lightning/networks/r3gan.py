@@ -11,6 +11,7 @@ from gan_lightning.images import ImageShape
 from gan_lightning.networks.dcgan import resolutions
 from gan_lightning.networks.layers import HeadedDiscriminator, Norm, UnflattenPixels, join, norm_2d
 from gan_lightning.networks.resnet import widths
+from gan_lightning.sizes import Size
 
 SLOPE = 0.2  # of LeakyReLU
 
@@ -48,48 +49,50 @@ def doubling(size: int) -> Tensor:
 
 
 class Resampling(nn.Module):
-    """Multiplication of each channel by a matrix along both axes, which is faster than a depthwise convolution.
+    """Multiplication of each channel by a matrix along each axis, which is faster than a depthwise convolution.
 
     Args:
-        matrix: Matrix (H', H).
+        down: Matrix (H', H) along the height.
+        across: Matrix (W', W) along the width.
     """
 
-    def __init__(self, matrix: Tensor) -> None:
+    def __init__(self, down: Tensor, across: Tensor) -> None:
         super().__init__()
-        self.register_buffer("matrix", matrix, persistent=False)
+        self.register_buffer("down", down, persistent=False)
+        self.register_buffer("across", across, persistent=False)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Maps (N, C, H, H) -> (N, C, H', H')."""
-        matrix = self.get_buffer("matrix").to(maps.dtype)
+        """Maps (N, C, H, W) -> (N, C, H', W')."""
+        down, across = (self.get_buffer(name).to(maps.dtype) for name in ("down", "across"))
         rows = maps.permute(0, 2, 3, 1)
-        lower = (matrix @ rows.flatten(2)).unflatten(2, rows.shape[2:])
-        return (matrix @ lower).permute(0, 3, 1, 2)
+        lower = (down @ rows.flatten(2)).unflatten(2, rows.shape[2:])
+        return (across @ lower).permute(0, 3, 1, 2)
 
 
 class BilinearUp(Resampling):
-    """(N, C, H, H) -> (N, C, 2 H, 2 H): every pixel is repeated, then smoothed by [1, 2, 1] / 4 along both axes.
+    """(N, C, H, W) -> (N, C, 2 H, 2 W): every pixel is repeated, then smoothed by [1, 2, 1] / 4 along both axes.
 
     Pixels outside are 0: constants fall to 3/4 at an edge.
 
     Args:
-        size: Height and width H of the maps.
+        size: Height and width of the maps.
     """
 
-    def __init__(self, size: int) -> None:
-        super().__init__(doubling(size))
+    def __init__(self, size: Size) -> None:
+        super().__init__(*map(doubling, size))
 
 
 class BilinearDown(Resampling):
-    """(N, C, H, H) -> (N, C, H / 2, H / 2): smoothed by [1, 2, 1] / 4 along both axes, then 2x2 means.
+    """(N, C, H, W) -> (N, C, H / 2, W / 2): smoothed by [1, 2, 1] / 4 along both axes, then 2x2 means.
 
     This is the transpose of up-sampling, divided by 4. Pixels outside are 0: constants fall to 7/8 at an edge.
 
     Args:
-        size: Height and width H of the maps.
+        size: Height and width of the maps.
     """
 
-    def __init__(self, size: int) -> None:
-        super().__init__(doubling(size // 2).T / 2)
+    def __init__(self, size: Size) -> None:
+        super().__init__(*(doubling(side // 2).T / 2 for side in size))
 
 
 class FixupBlock(nn.Module):
@@ -165,10 +168,10 @@ class R3GANGenerator(nn.Module):
         norm: Norm,
     ) -> None:
         super().__init__()
-        channels, sizes = widths(image_shape[1], width)[::-1], resolutions(image_shape[1])[::-1]
+        channels, sizes = widths(image_shape[1:], width)[::-1], resolutions(image_shape[1:])[::-1]
         stage = partial(residual_stage, blocks, len(channels), expansion, group_size, norm)
         layers = [
-            scaled_linear(latent_dim + condition_dim, channels[0] * sizes[0] ** 2, bias=False),
+            scaled_linear(latent_dim + condition_dim, channels[0] * math.prod(sizes[0]), bias=False),
             UnflattenPixels(channels[0], sizes[0]),
             *stage(channels[0]),
         ]
@@ -209,14 +212,14 @@ class R3GANDiscriminator(HeadedDiscriminator):
         norm: Norm,
     ) -> None:
         super().__init__()
-        channels, sizes = widths(image_shape[1], width), resolutions(image_shape[1])
+        channels, sizes = widths(image_shape[1:], width), resolutions(image_shape[1:])
         stage = partial(residual_stage, blocks, len(channels), expansion, group_size, norm)
         layers = [scaled_conv(image_shape[0], width, 1), *stage(width)]
         for (inputs, outputs), size in zip(pairwise(channels), sizes, strict=False):
             layers += [BilinearDown(size), scaled_conv(inputs, outputs, 1), *stage(outputs)]
         self.layers = nn.Sequential(*layers)
         self.basis = nn.Conv2d(channels[-1], channels[-1], sizes[-1], groups=channels[-1], bias=False)
-        nn.init.normal_(self.basis.weight, 0.0, 1 / sizes[-1])  # fan-in: the pixels of one map
+        nn.init.normal_(self.basis.weight, 0.0, 1 / math.sqrt(math.prod(sizes[-1])))  # fan-in: the pixels of one map
         self.head = scaled_linear(channels[-1], 1, bias=True)
 
     def features(self, x: Tensor, y: Tensor) -> Tensor:

@@ -12,15 +12,16 @@ from gan_lightning.images import ImageShape
 from gan_lightning.networks.attention import SelfAttention
 from gan_lightning.networks.dcgan import attention_size, resolutions
 from gan_lightning.networks.layers import HeadedDiscriminator, Norm, UnflattenPixels, join, norm_2d
+from gan_lightning.sizes import Size
 
 GeneratorNorm = Literal["none", "batch", "layer", "instance", "conditional"]
 
 RESIDUAL_GAIN = math.sqrt(2)  # for convolutions after a ReLU
 
 
-def widths(image_size: int, width: int) -> list[int]:
+def widths(size: Size, width: int) -> list[int]:
     """Channels at each of `resolutions`: `width` at the image's own, doubled at each lower one."""
-    return [width * 2**level for level in range(len(resolutions(image_size)))]
+    return [width * 2**level for level in range(len(resolutions(size)))]
 
 
 def glorot_conv(inputs: int, outputs: int, size: int, gain: float = 1.0) -> nn.Conv2d:
@@ -153,7 +154,7 @@ class ResNetGenerator(nn.Module):
         norm: Normalisation of the blocks. `conditional` is batch norm with gains and biases for each class: the label
             then acts through them alone, and the first linear layer reads z only. The norm before the output is plain
             batch norm, as in the authors' code.
-        attention: Whether there is self-attention on the maps of 14 or 16 pixels (SAGAN, arXiv:1805.08318).
+        attention: Whether there is self-attention on the maps nearest to 16x16 pixels (SAGAN, arXiv:1805.08318).
 
     Raises:
         UserError: when `norm` is conditional and there are no classes.
@@ -171,10 +172,12 @@ class ResNetGenerator(nn.Module):
         super().__init__()
         check_norm(norm, condition_dim)
         self.conditional_norms = norm == "conditional"
-        sizes, channels = resolutions(image_shape[1])[::-1], widths(image_shape[1], width)[::-1]
-        target = attention_size(image_shape[1]) if attention else None
+        sizes, channels = resolutions(image_shape[1:])[::-1], widths(image_shape[1:], width)[::-1]
+        target = attention_size(image_shape[1:]) if attention else None
         self.project = nn.Sequential(
-            glorot_linear(latent_dim + (0 if self.conditional_norms else condition_dim), channels[0] * sizes[0] ** 2),
+            glorot_linear(
+                latent_dim + (0 if self.conditional_norms else condition_dim), channels[0] * math.prod(sizes[0])
+            ),
             UnflattenPixels(channels[0], sizes[0]),
         )
         self.blocks = nn.ModuleList(
@@ -216,13 +219,13 @@ class ResNetDiscriminator(HeadedDiscriminator):
         image_shape: Channels, height and width of the images.
         width: Number of channels of the first block, doubled in each following one; the paper has 64 at 48 pixels.
         norm: Normalisation of the blocks; the paper has none.
-        attention: Whether there is self-attention on the maps of 14 or 16 pixels (SAGAN, arXiv:1805.08318).
+        attention: Whether there is self-attention on the maps nearest to 16x16 pixels (SAGAN, arXiv:1805.08318).
     """
 
     def __init__(self, image_shape: ImageShape, width: PositiveInt, norm: Norm, attention: bool) -> None:
         super().__init__()
-        sizes, channels = resolutions(image_shape[1]), widths(image_shape[1], width)
-        target = attention_size(image_shape[1]) if attention else None
+        sizes, channels = resolutions(image_shape[1:]), widths(image_shape[1:], width)
+        target = attention_size(image_shape[1:]) if attention else None
         ends = [*sizes[1:], sizes[-1]]  # each block's own output; the last one keeps the resolution
         self.blocks = nn.Sequential(
             *(
@@ -232,7 +235,7 @@ class ResNetDiscriminator(HeadedDiscriminator):
         )
         # The sum makes features larger by the number of pixels; this gain keeps the first logits of order 1.
         # Spectral norm does not depend on the scale of a weight.
-        self.head = glorot_linear(channels[-1], 1, gain=1 / sizes[-1] ** 2)
+        self.head = glorot_linear(channels[-1], 1, gain=1 / math.prod(sizes[-1]))
 
     def features(self, x: Tensor, y: Tensor) -> Tensor:
         """Images (N, C, H, W) -> (N, F): the last maps after ReLU, summed over their pixels."""

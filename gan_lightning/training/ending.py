@@ -93,8 +93,16 @@ def join_grids(folder: RunFolder) -> None:
 
 
 @rank_zero_only
-def conclude(cfg: DictConfig, folder: RunFolder, loggers: list[Logger], learns: bool) -> None:
-    """Name everything the run has left; it goes on only if a learning rate is above 0."""
+def conclude(cfg: DictConfig, folder: RunFolder, loggers: list[Logger], learns: bool, scorable: bool) -> None:
+    """Name everything the run has left.
+
+    Args:
+        cfg: The run's configuration.
+        folder: The run's folder.
+        loggers: The run's loggers, of which W&B's may have files to upload.
+        learns: Whether a learning rate is above 0, so that training longer changes something.
+        scorable: Whether there are test images enough for scores.
+    """
     status = folder.status()
     spent = timedelta(seconds=round(status.get("seconds", 0)))
     log.info(
@@ -104,7 +112,8 @@ def conclude(cfg: DictConfig, folder: RunFolder, loggers: list[Logger], learns: 
     rows = left_behind(folder)
     run = " ".join([word_of("run", readable(folder.path)), *(["trust=true"] if status.get("foreign_code") else [])])
     rows["more samples"] = f"python -m gan_lightning sample {run} n=100 out=grid.png"
-    rows["every score"] = f"python -m gan_lightning evaluate {run}"
+    if scorable:
+        rows["every score"] = f"python -m gan_lightning evaluate {run}"
     if learns:
         rows["train longer"] = " ".join(["python -m gan_lightning resume", run, *longer(cfg, status)])
     for logger in loggers:

@@ -37,6 +37,7 @@ from gan_lightning.config.trainer import DDP, FIND_UNUSED
 from gan_lightning.csv_logger import CSVLogger
 from gan_lightning.data.fingerprint import check_same_data
 from gan_lightning.errors import UserError
+from gan_lightning.evaluation.outlook import can_be_scored
 from gan_lightning.loggers import RunLabel, build_logger
 from gan_lightning.training.ending import conclude, in_seconds, now, readable, recorded_ending
 from gan_lightning.training.lock import locked_run
@@ -102,7 +103,7 @@ def train(cfg: DictConfig, folder: RunFolder, label: RunLabel, checkpoint: Path 
             announce(cfg, folder, trainer)
             trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
         rates = [group["lr"] for optimizer in trainer.optimizers for group in optimizer.param_groups]
-        conclude(cfg, folder, loggers, learns=any(rates))
+        conclude(cfg, folder, loggers, learns=any(rates), scorable=can_be_scored(data))
         return settle_result(cfg, folder, trainer)
 
 
@@ -168,6 +169,11 @@ def trainer_options(cfg: DictConfig) -> dict[str, Any]:
         raise UserError(
             f"accelerator=gpu, but torch {torch.__version__} sees no GPU; type accelerator=cpu, "
             "or install a build of torch for your GPU and its driver"
+        )
+    if options["accelerator"] == "mps" and not torch.backends.mps.is_available():
+        raise UserError(
+            f"accelerator=mps, but torch {torch.__version__} sees no Apple GPU (macOS 12.3 and Apple silicon or an AMD "
+            "GPU are needed); type accelerator=cpu"
         )
     if options["max_epochs"] is None:
         options["max_epochs"] = -1  # another budget ends the run
