@@ -22,7 +22,7 @@ def find_run(name: str) -> str:
     Raises:
         UserError: No run is meant, or several may be; the message names the newest.
     """
-    if Path(name).exists():
+    if Path(name).exists() or Path(name).is_absolute():
         return name
     runs = newest_first()
     found = runs[:1] if name == "latest" else matching(name, runs)

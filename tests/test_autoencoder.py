@@ -57,7 +57,7 @@ def test_the_energy_is_in_float32_whatever_the_images_are():
 @pytest.mark.parametrize("image_size,maps", [(28, [28, 14, 7]), (32, [32, 16, 8]), (64, [64, 32, 16, 8])])
 def test_began_halves_down_to_7_or_8_pixels(image_size, maps):
     """At each size two convolutions of stride 1, in G as in D's decoder."""
-    assert sizes(image_size) == maps
+    assert sizes((image_size, image_size)) == [(side, side) for side in maps]
     generator, discriminator = pair("began", (1, image_size, image_size))
     for network in (generator.layers[0], discriminator.decoder):
         seen, through = [], torch.randn(2, network[0].in_features)

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from gan_lightning.__main__ import run_command
 from gan_lightning.build import build_module, load_module
 from gan_lightning.config.compose import compose, options
 from gan_lightning.errors import UserError
+from gan_lightning.images import read_frame
 from gan_lightning.models.discriminate import Sample
 from tests.helpers import built, run
 from tests.training import batch
@@ -87,7 +87,7 @@ def test_a_conditional_model_needs_classes():
 
 def test_a_conditional_run_shows_a_column_for_each_class_and_draws_what_is_asked_for(tmp_path):
     folder = run(tmp_path / "run", "model=cgan", "max_generator_steps=2", "callbacks.samples.images=14")
-    assert Image.open(folder.grids()[-1]).size == (10 * 30 + 2, 2 * 30 + 2)
+    assert read_frame(folder.grids()[-1]).picture.size == (10 * 30 + 2, 2 * 30 + 2)
     run_command("sample", f"run={folder.path}", "n=5", "labels=[3,5]", f"out={tmp_path / 'drawn.npz'}")
     run_command("sample", f"run={folder.path}", "n=12", f"out={tmp_path / 'every.npz'}")
     with np.load(tmp_path / "drawn.npz") as drawn, np.load(tmp_path / "every.npz") as every:
@@ -111,7 +111,7 @@ def test_labels_of_an_unconditional_generator_are_refused(tmp_path):
 def test_infogan_leaves_a_picture_of_each_code(tmp_path):
     folder = run(tmp_path / "run", "model=infogan", "model.latent_dim=62", "max_generator_steps=1")
     for name in ("code-1.png", "code-2.png"):
-        assert Image.open(folder.samples / name).size == (10 * 30 + 2, 10 * 30 + 2)
+        assert read_frame(folder.samples / name).picture.size == (10 * 30 + 2, 10 * 30 + 2)
     module, _ = load_module(str(folder.path))
     z, y = module.sampler().traversals(seed=0)["code-2"]
     assert z.shape == (100, 62) and y.shape == (100, 12)
