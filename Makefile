@@ -25,7 +25,7 @@ demo: setup  ## Train a DCGAN on 5,000 digits that need no network (about three 
 	@echo; echo 'Before you type python -m gan_lightning, activate its environment, once in each terminal:'; echo '  source .venv/bin/activate'
 
 .PHONY: test
-test: lint  ## Run every check and test (about eight minutes)
+test: lint  ## Run every check and test (about ten minutes on two cores)
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
 .PHONY: test-fast

@@ -16,6 +16,8 @@ from gan_lightning.errors import UserError
 from gan_lightning.training.run import budget_in_words, settle_budget
 from tests.helpers import built, run
 
+pytestmark = pytest.mark.slow
+
 SHORT = ("network=mlp", "annealing=linear_decay", "callbacks.samples=null")
 
 

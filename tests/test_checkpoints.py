@@ -18,6 +18,8 @@ from gan_lightning.training.checkpoint_file import DamagedCheckpointError, verif
 from gan_lightning.training.run_folder import RunFolder, read_checkpoint
 from tests.helpers import SHORT, run
 
+pytestmark = pytest.mark.slow
+
 EPOCHS = (*SHORT, "data.batch_size=1000", "callbacks.samples.first=100", "callbacks.checkpoints.every_minutes=null")
 """Four batches an epoch."""
 

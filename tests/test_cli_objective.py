@@ -18,6 +18,8 @@ from gan_lightning.training.run import train
 from gan_lightning.training.run_folder import RunFolder
 from tests.helpers import TINY, command, composed
 
+pytestmark = pytest.mark.slow
+
 SCORED = ("network=mlp", "network.generator.hidden=[16]", "network.discriminator.hidden=[16]", "data.batch_size=500",
           "callbacks.evaluation.n=150", "callbacks.evaluation.every_n_epochs=1")  # fmt: skip
 ON = [Evaluation(every_n_epochs=1)]
@@ -85,7 +87,6 @@ class Returned(Callback):
         (self.folder / f"job-{config.hydra.job.num}.json").write_text(json.dumps(job_return.return_value))
 
 
-@pytest.mark.slow
 def test_a_sweep_gets_every_jobs_objective_and_the_worst_for_one_that_failed(tmp_path):
     probe = f"+hydra.callbacks.returned={{_target_: tests.test_cli_objective.Returned, folder: {tmp_path}}}"
     words = ("-m", "seed=0,-1", "objective=frechet,coverage", "max_generator_steps=2", probe)

@@ -9,6 +9,8 @@ from gan_lightning.errors import UserError
 from tests.helpers import built
 from tests.training import assert_trains
 
+pytestmark = pytest.mark.slow
+
 
 def test_batch_norm_in_a_penalised_critic_is_refused_with_a_reason():
     reason = (

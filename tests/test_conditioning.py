@@ -13,6 +13,8 @@ from gan_lightning.models.discriminate import Sample
 from tests.helpers import built, run
 from tests.training import batch
 
+pytestmark = pytest.mark.slow
+
 CONDITIONAL = ("cgan", "acgan", "projection", "sagan")
 
 

@@ -6,6 +6,8 @@ from gan_lightning.__main__ import run_command
 from gan_lightning.config.compose import groups, options
 from gan_lightning.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("group", groups())
 def test_every_choice_is_described_by_its_own_file(group, capsys):

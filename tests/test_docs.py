@@ -27,6 +27,8 @@ from gan_lightning.evaluation.protocol import SCORES
 from tests.helpers import ROOT, command
 from tests.pages import FILES, PROGRAM, TEXTS, anchors, commands, fenced, rows, settings, without_blocks
 
+pytestmark = pytest.mark.slow
+
 MODELS = list(options("model"))
 
 OF_A_RUN = ("resume", "sample", "evaluate", "classifier")
@@ -212,7 +214,6 @@ def test_the_overview_has_every_model():
     )
 
 
-@pytest.mark.slow
 def test_the_errors_that_are_quoted_are_those_that_are_printed(tmp_path):
     blocks = [block for text in TEXTS.values() for block in fenced(text) if block.startswith(f"$ {PROGRAM}")]
     assert len(blocks) >= 2

@@ -11,6 +11,8 @@ import pytest
 from tests.helpers import ROOT, TINY, command, run
 from tests.pages import TEXTS, fenced, section
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
@@ -63,14 +65,12 @@ def extended(tmp_path_factory) -> Path:
 QUICK = (*(word for word in TINY if not word.startswith("data=")), "max_generator_steps=3")
 
 
-@pytest.mark.slow
 def test_the_examples_are_listed(extended):
     listed = command("list", cwd=extended, PYTHONPATH=str(extended)).stdout
     for name in ("smoothed", "zero_centered", "tiny", "parity", "array_file", "stopping", "conditional_lsgan", "top_k"):
         assert re.search(rf"^  {name} +\S", listed, re.MULTILINE), name
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [
@@ -100,7 +100,6 @@ class Doubled(Hinge):
 """
 
 
-@pytest.mark.slow
 def test_a_class_of_another_package_trains_and_is_read_with_trust(tmp_path):
     """docs/extending.md: named in a yaml of a --config-dir."""
     (tmp_path / "my_package.py").write_text(OWN_PACKAGE)
@@ -117,7 +116,6 @@ def test_a_class_of_another_package_trains_and_is_read_with_trust(tmp_path):
     assert drawn.stdout.startswith("4 samples of"), drawn.stderr
 
 
-@pytest.mark.slow
 def test_a_typo_in_an_example_is_explained(extended):
     wrong = command("loss=smoothed", "loss.targte=1", "data=mnist_5k", cwd=extended, PYTHONPATH=str(extended))
     assert wrong.returncode == 2 and "Did you mean loss.target?" in wrong.stderr

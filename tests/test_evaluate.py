@@ -25,6 +25,8 @@ from gan_lightning.training.run import train
 from gan_lightning.training.run_folder import RunFolder
 from tests.helpers import SMALL, composed, run, same, weights
 
+pytestmark = pytest.mark.slow
+
 ROUNDING = 1e-6
 """Relative: matrix products may round otherwise when their memory lies elsewhere."""
 
@@ -97,7 +99,6 @@ def test_samples_of_a_run_score_as_the_run_does(a_run, tmp_path, capsys):
     assert len(RunFolder(tmp_path / "x-scores").scores()) == 2 * len(scores)
 
 
-@pytest.mark.slow
 def test_train_on_synthetic_stands_beside_train_on_real(ready, tmp_path, monkeypatch, capsys):
     """Real training images as samples reach their own baseline; the file has labels, or the classifier assigns them."""
     monkeypatch.setattr(tstr, "TSTR_STEPS", 60)
@@ -211,7 +212,6 @@ def test_inception_needs_its_package_and_the_right_weights(tmp_path, monkeypatch
         inception.load_inception()
 
 
-@pytest.mark.slow
 def test_inception_features_are_torch_fidelitys_own(tmp_path, monkeypatch):
     """With random weights: the same file, once through torch-fidelity, once through ours."""
     fidelity = pytest.importorskip("torch_fidelity.feature_extractor_inceptionv3")
@@ -240,7 +240,6 @@ def test_inception_needs_more_samples_than_features(a_run):
 SCORED = ("network=mlp", "data.batch_size=500", "trainer.max_epochs=3", "callbacks.evaluation.n=200")
 
 
-@pytest.mark.slow
 def test_scoring_does_not_change_training(tmp_path):
     """To the last bit, while scores go to metrics.csv and scores.jsonl beside their baselines."""
     silent = run(tmp_path / "silent", *SCORED)
@@ -259,7 +258,6 @@ def test_scoring_does_not_change_training(tmp_path):
     assert best["counters"]["generator_steps"] == lowest.generator_steps
 
 
-@pytest.mark.slow
 def test_a_resumed_run_remembers_its_best_and_forgets_what_a_crash_undid(tmp_path):
     every = (*SCORED, "callbacks.evaluation.every_n_epochs=1")
     whole = run(tmp_path / "whole", *every)
@@ -274,7 +272,6 @@ def test_a_resumed_run_remembers_its_best_and_forgets_what_a_crash_undid(tmp_pat
         assert states[0]["counters"] == states[1]["counters"]
 
 
-@pytest.mark.slow
 def test_the_best_is_that_of_the_whole_run_and_of_one_protocol(tmp_path):
     """A budget that ends with an epoch saves last.ckpt before the epoch is scored; the score still counts."""
     every = (*SCORED, "callbacks.evaluation.every_n_epochs=1")

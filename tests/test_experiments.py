@@ -10,6 +10,8 @@ from gan_lightning.config.schema import check
 from gan_lightning.networks.layers import StretchedSigmoid
 from tests.helpers import built, no_condition, run, sample
 
+pytestmark = pytest.mark.slow
+
 
 def dense(*sizes):
     """Weights and biases of fully connected layers."""
@@ -112,7 +114,6 @@ def activations(network):
     return found
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("experiment", SHAPED)
 def test_activations_are_the_described_ones(experiment):
     module = built(f"experiment={experiment}")

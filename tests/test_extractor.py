@@ -29,6 +29,8 @@ from gan_lightning.training.run import train
 from gan_lightning.training.run_folder import RunFolder
 from tests.helpers import assert_same, in_float64, weights
 
+pytestmark = pytest.mark.slow
+
 
 def widened(shipped: Extractor) -> Extractor:
     """A reference classifier that computes in float64."""
@@ -87,7 +89,6 @@ def test_a_classifier_of_gray_images_is_applied_to_each_channel(ready):
     assert probabilities.argmax() == (triple.labels * torch.tensor([100, 10, 1])).sum()
 
 
-@pytest.mark.slow
 def test_training_a_classifier_is_seeded_and_leaves_the_callers_random_numbers(ready):
     before = torch.get_rng_state()
     settings = {"classes": 10, "recipe": replace(SHIPPED_RECIPE, steps=3), "mirror": True}
@@ -97,7 +98,6 @@ def test_training_a_classifier_is_seeded_and_leaves_the_callers_random_numbers(r
     assert torch.equal(torch.get_rng_state(), before)
 
 
-@pytest.mark.slow
 def test_a_classifier_learns(ready, monkeypatch):
     """60 steps of 32 digits: far above chance on digits it has not seen."""
     monkeypatch.setattr(classifier, "BATCH_SIZE", 32)
@@ -130,7 +130,6 @@ def picture_folder(folder, classes: list[str], shape: tuple[int, ...] = (28, 28)
     return ImageFolder(str(folder), held_out=0.3)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("classes", [["cats", "dogs"], ["", ""]], ids=["classes", "no classes"])
 def test_other_images_get_a_classifier_of_their_own_once(tmp_path, classes, monkeypatch, caplog):
     monkeypatch.setattr(recipe, "PIXEL_BUDGET", 4 * 128 * 28 * 28)
@@ -150,7 +149,6 @@ def test_other_images_get_a_classifier_of_their_own_once(tmp_path, classes, monk
             Scorer(data, tstr=True)
 
 
-@pytest.mark.slow
 def test_coloured_images_are_measured_in_as_many_features_as_gray_ones(tmp_path, monkeypatch):
     """About 150 images of each split are enough for 128 features, and training is the same as without the measuring."""
     monkeypatch.setattr(recipe, "PIXEL_BUDGET", 2 * 128 * 32 * 32)
@@ -176,7 +174,6 @@ def test_fingerprints_depend_on_the_images(ready):
     assert fingerprint(Batch(images.flip(0).flip(0), labels)) == fingerprint(ready.splits.test)
 
 
-@pytest.mark.slow
 def test_classifier_command_trains_and_writes_a_card(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(recipe, "SHIPPED_RECIPE", replace(SHIPPED_RECIPE, steps=3))
     run_command("classifier", "data=mnist_5k", f"out={tmp_path}", "data.test_images=400")

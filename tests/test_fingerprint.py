@@ -10,6 +10,8 @@ from gan_lightning.errors import UserError
 from gan_lightning.training.run_folder import read_checkpoint
 from tests.helpers import SMALL, run
 
+pytestmark = pytest.mark.slow
+
 
 def write_pictures(folder, classes=("cats", "dogs"), count=30):
     chance = np.random.default_rng(0)

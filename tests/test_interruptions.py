@@ -15,6 +15,8 @@ from gan_lightning.models import GAN
 from gan_lightning.training.run_folder import RunFolder, read_checkpoint
 from tests.helpers import SHORT, run, same, weights
 
+pytestmark = pytest.mark.slow
+
 # Interruptions
 
 
@@ -30,7 +32,6 @@ class Interrupt(Callback):
             os.kill(os.getpid(), getattr(signal, self.signal))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_ctrl_c_finishes_the_step_and_saves(tmp_path, name):
     before = signal.getsignal(signal.SIGINT)

@@ -9,6 +9,8 @@ from pytorch_lightning import Callback, Trainer
 from gan_lightning.errors import UserError
 from tests.helpers import run
 
+pytestmark = pytest.mark.slow
+
 SCORED = (
     "network=mlp", "network.generator.hidden=[16]", "network.discriminator.hidden=[16]", "data.batch_size=500",
     "callbacks.evaluation.every_n_epochs=1", "callbacks.evaluation.n=200",

@@ -12,6 +12,8 @@ from gan_lightning.__main__ import run_command
 from gan_lightning.training.lock import LockedError, locked_run
 from tests.helpers import ROOT
 
+pytestmark = pytest.mark.slow
+
 HOLD = """
 import sys
 from pathlib import Path

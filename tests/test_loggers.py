@@ -29,6 +29,8 @@ from gan_lightning.training.run_folder import RunFolder
 from tests.helpers import metric_rows, run
 from tests.wandb_file import Recorded
 
+pytestmark = pytest.mark.slow
+
 CHOICES = {"model": "wgan_gp", "data": "fashion_mnist", "network": "mlp", "loss": "wasserstein", "penalty": "wgan_gp"}
 
 LABEL = RunLabel("wgan_gp fashion_mnist seed 0", choices={"model": "wgan_gp", "data": "fashion_mnist"})
@@ -306,7 +308,6 @@ def test_pictures_stand_side_by_side_with_a_white_bar():
     assert (joined[:, :, 5:17] == 255).all() and (joined[:, 4:, :5] == 255).all()
 
 
-@pytest.mark.slow
 def test_training_resuming_and_evaluating_are_one_wandb_run(tmp_path, monkeypatch, caplog):
     monkeypatch.setenv("WANDB_MODE", "offline")
     folder = run(tmp_path / "run", *SCORED, "max_generator_steps=8", "logger=auto")

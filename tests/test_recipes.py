@@ -10,6 +10,8 @@ from omegaconf import OmegaConf
 from gan_lightning.config.compose import CONF_DIR, compose, options
 from tests.test_experiments import STATED
 
+pytestmark = pytest.mark.slow
+
 PUBLISHED = [name for name in options("experiment") if name.startswith("paper/")]
 
 
@@ -46,7 +48,6 @@ def bare(node, kept):
     }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("experiment", [*STATED, *PUBLISHED])
 def test_an_experiment_of_others_stays_whatever_the_defaults_become(experiment, bare_conf, monkeypatch):
     """It states every number itself: nothing comes from the files of its model, networks, loss and other parts."""
@@ -55,7 +56,6 @@ def test_an_experiment_of_others_stays_whatever_the_defaults_become(experiment, 
     assert compose(f"experiment={experiment}") == usual
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("experiment", [*STATED, *PUBLISHED])
 def test_an_experiment_of_others_takes_back_what_its_model_sets(experiment, bare_conf, tmp_path, monkeypatch):
     usual = compose(f"experiment={experiment}")

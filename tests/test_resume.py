@@ -11,6 +11,8 @@ from gan_lightning.cli.resume import apply_overrides
 from gan_lightning.errors import UserError
 from tests.helpers import SHORT, SMALL, metric_rows, run, same, weights
 
+pytestmark = pytest.mark.slow
+
 LARGE_BATCHES = " ".join((*SMALL, "data.batch_size=1000"))  # four an epoch
 RESUMED = {
     "batch norm, inside an epoch": ("model=dcgan", "max_generator_steps=3", "max_generator_steps=7"),

@@ -16,6 +16,8 @@ from gan_lightning.images import CAPTION_HEIGHT
 from gan_lightning.training.run_folder import RunFolder, open_run, read_checkpoint
 from tests.helpers import SHORT, SMALL, built, in_float64, metric_rows, run, same, weights
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_run_folder_holds_everything_a_person_opens(finished):
     assert finished.status()["state"] == "finished"
@@ -108,7 +110,6 @@ def test_the_seed_decides_everything(tmp_path, finished):
     assert not same(weights(other), weights(finished))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("network", ["mlp", "dcgan", "maxout_mlp"])
 def test_watching_never_changes_training(tmp_path, network):
     """Grids at every step, rows at every batch, with batch norm and dropout: bit-equal weights."""

@@ -11,6 +11,8 @@ from gan_lightning.sampling import Inputs
 from tests.helpers import assert_same, built, in_float64
 from tests.training import snapshot
 
+pytestmark = pytest.mark.slow
+
 KINDS = ("model=dcgan", "model=projection", "model=infogan", "model=sagan", "model=gan")
 """Unconditional, by class, by latent codes, with attention and spectral norm, without convolutions."""
 

@@ -23,6 +23,8 @@ from gan_lightning.training.run import refuse_secrets
 from gan_lightning.training.run_folder import RunFolder, read_checkpoint
 from tests.helpers import ROOT, SMALL
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def stranger(tmp_path, finished) -> RunFolder:
@@ -177,7 +179,6 @@ def test_the_key_of_wandb_is_refused_in_what_the_folder_keeps(monkeypatch):
         refuse_secrets("a command", "entity: 5ec7e7")
 
 
-@pytest.mark.slow
 def test_no_module_of_the_working_folder_is_imported(stranger):
     """Not even in the place of a library, or of one that is looked for and not installed."""
     for name in ("difflib", "torch", "yaml", "pydantic", "triton", "sitecustomize", "defusedxml", "psutil"):
@@ -187,7 +188,6 @@ def test_no_module_of_the_working_folder_is_imported(stranger):
     assert (stranger.path / "o.png").is_file() and not list(stranger.path.glob("ran-*"))
 
 
-@pytest.mark.slow
 def test_the_users_own_module_in_the_working_folder_trains(tmp_path):
     (tmp_path / "mine.py").write_text("from gan_lightning.losses import Hinge\nclass Mine(Hinge): pass\n")
 

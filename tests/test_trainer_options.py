@@ -13,6 +13,8 @@ from gan_lightning.errors import UserError
 from gan_lightning.training.run import trainer_options
 from tests.helpers import SHORT, run, same, weights
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = sorted(inspect.signature(Trainer).parameters)
 
 

@@ -24,6 +24,8 @@ from tests.helpers import SHORT, run
 from tests.hostile import PLACES as HOSTILE_PLACES
 from tests.hostile import TARGETS, TRICKS, WATCH, hostile_configs
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def stranger(tmp_path, finished, monkeypatch) -> RunFolder:
@@ -88,7 +90,6 @@ def test_of_100_hostile_run_folders_none_runs_anything(stranger, base, tmp_path,
     assert refuse_hostile(stranger, base, tmp_path / "ran", 50, seed) == 50
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(10, 14))
 def test_of_1000_hostile_run_folders_none_runs_anything(stranger, base, tmp_path, seed):
     assert refuse_hostile(stranger, base, tmp_path / "ran", 250, seed) == 250
@@ -460,7 +461,6 @@ def test_nothing_is_appended_through_a_link(tmp_path):
 # Secrets
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("origin", ["environment", "netrc"])
 def test_no_file_of_a_run_holds_the_key_of_wandb(tmp_path, monkeypatch, origin):
     secret = "5ec7e7" + "0123456789abcdef" * 2 + "ab"

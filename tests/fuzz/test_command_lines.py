@@ -11,6 +11,8 @@ from gan_lightning.errors import UserError
 from tests.fuzz.harness import Reached, guarded, run_words
 from tests.fuzz.words import command_line
 
+pytestmark = pytest.mark.slow
+
 FOUND = [  # what ended in a traceback once
     ["list", "x={"],
     ["sample", "run=@x"],

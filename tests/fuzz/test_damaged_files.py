@@ -10,6 +10,8 @@ from tests.fuzz.files import read_damaged
 from tests.fuzz.harness import guarded, outcome
 from tests.fuzz.test_command_lines import QUICK
 
+pytestmark = pytest.mark.slow
+
 FOUND = {  # contents that ended in a traceback once, by the kind of file
     "classifier.json": [b"true", b"[]", b"1", b"9" * 5000],
     "PNG": [b"", b"\x89PNG\r\n\x1a\n", b"\0" * 100],
