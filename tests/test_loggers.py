@@ -27,7 +27,7 @@ from gan_lightning.loggers.sections import COUNTERS, in_section
 from gan_lightning.loggers.tensorboard_logger import beside
 from gan_lightning.training.run_folder import RunFolder
 from tests.helpers import metric_rows, run
-from tests.wandb_file import Recorded
+from tests.wandb_file import read_closed
 
 pytestmark = pytest.mark.slow
 
@@ -317,7 +317,7 @@ def test_training_resuming_and_evaluating_are_one_wandb_run(tmp_path, monkeypatc
     files = sorted((folder.path / "wandb").glob("offline-run-*/run-*.wandb"))
     assert len({file.name for file in files}) == 1
     assert f"wandb sync {files[0].parent} {files[1].parent}" in caplog.text
-    trained, resumed, evaluated = map(Recorded, files)
+    trained, resumed, evaluated = map(read_closed, files)
     for session in (trained, resumed, evaluated):
         assert session.run.display_name == "test" and session.exit_code == 0
         assert session.metrics["*"].step_metric == "generator_steps"

@@ -1,6 +1,7 @@
 """Reading the file that W&B records a run in: records of protobuf in a log of LevelDB's format."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,7 @@ class Recorded:
     """
 
     def __init__(self, file: Path) -> None:
+        self.run: Any = None
         self.rows: list[dict[str, Any]] = []
         self.summary: dict[str, Any] = {}
         self.metrics: dict[str, Any] = {}
@@ -74,3 +76,11 @@ class Recorded:
 def name_of(item: Any) -> str:
     """The name of a value."""
     return item.key or ".".join(item.nested_key)
+
+
+def read_closed(file: Path, seconds: float = 60) -> Recorded:
+    """What a .wandb file holds once W&B's own process has written all of it, which may be a little after the run's end."""
+    end = time.monotonic() + seconds
+    while (recorded := Recorded(file)).exit_code is None and time.monotonic() < end:
+        time.sleep(0.1)
+    return recorded

@@ -58,8 +58,8 @@ def read_config(file: Path, trust: bool = False) -> DictConfig:
 
 def import_from_here() -> None:
     """Let modules be found in the current folder first, as Python does: the user's own, or those of a trusted run."""
-    if (here := str(Path.cwd())) not in sys.path:
-        sys.path.insert(0, here)
+    here = str(Path.cwd())
+    sys.path[:] = [here, *(place for place in sys.path if place != here)]
 
 
 def check_places(config: DictConfig, folder: Path) -> None:
