@@ -79,7 +79,7 @@ def name_of(item: Any) -> str:
 
 
 def read_closed(file: Path, seconds: float = 60) -> Recorded:
-    """What a .wandb file holds once W&B's own process has written all of it, which may be a little after the run's end."""
+    """What a .wandb file holds once W&B's own process has written all of it, perhaps a little after the run's end."""
     end = time.monotonic() + seconds
     while (recorded := Recorded(file)).exit_code is None and time.monotonic() < end:
         time.sleep(0.1)
