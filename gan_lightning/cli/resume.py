@@ -166,8 +166,11 @@ def choose(cfg: DictConfig, group: str, override: Override) -> None:
         chosen = compose(word)
     if group == "logger":
         cfg.logger = chosen.logger
-    else:
-        cfg.trainer.update({name: chosen.trainer[name] for name in ACCELERATOR_KEYS})
+        return
+    if missing := set(ACCELERATOR_KEYS) - set(chosen.trainer):
+        nothing = f"it says nothing about {', '.join(sorted(missing))}"
+        raise UserError(f"{word} is not a valid choice: {nothing}; type {SMALLEST[group]}")
+    cfg.trainer.update({name: chosen.trainer[name] for name in ACCELERATOR_KEYS})
 
 
 def change(cfg: DictConfig, override: Override) -> None:
