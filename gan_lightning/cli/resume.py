@@ -164,13 +164,13 @@ def choose(cfg: DictConfig, group: str, override: Override) -> None:
     check_choices([word])
     with explained([word]):
         chosen = compose(word)
+    chooses = "logger" in chosen if group == "logger" else set(ACCELERATOR_KEYS) <= set(chosen.trainer)
+    if not chooses:
+        raise UserError(f"{word} chooses nothing; type {group}=NAME, such as {SMALLEST[group]}")
     if group == "logger":
         cfg.logger = chosen.logger
-        return
-    if missing := set(ACCELERATOR_KEYS) - set(chosen.trainer):
-        nothing = f"it says nothing about {', '.join(sorted(missing))}"
-        raise UserError(f"{word} is not a valid choice: {nothing}; type {SMALLEST[group]}")
-    cfg.trainer.update({name: chosen.trainer[name] for name in ACCELERATOR_KEYS})
+    else:
+        cfg.trainer.update({name: chosen.trainer[name] for name in ACCELERATOR_KEYS})
 
 
 def change(cfg: DictConfig, override: Override) -> None:

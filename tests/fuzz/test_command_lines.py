@@ -43,6 +43,7 @@ FOUND = [  # what ended in a traceback once
     ["resume", "run={run}", "max_generator_steps=torch.optim.Adam"],
     ["resume", "run={run}", "~logger"],
     ["resume", "run={run}", "accelerator=[]", "logger=csv", "trainer.max_epochs=20"],
+    ["resume", "run={run}", "logger=[]", "trainer.max_epochs=20"],
 ]
 
 
