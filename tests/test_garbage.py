@@ -11,8 +11,10 @@ from gan_lightning.errors import UserError
 from gan_lightning.images import CAPTION_HEIGHT, save_gif
 from gan_lightning.models import GAN
 from gan_lightning.report.comparison import compare
+from gan_lightning.report.figures import plot_scores
 from gan_lightning.training.readers import read_metrics, read_scores, read_status
 from gan_lightning.training.run_folder import RunFolder
+from tests.fuzz.files import make_scores
 from tests.helpers import SHORT, metric_rows, run
 from tests.test_records import RECORD
 
@@ -111,3 +113,14 @@ def test_a_run_that_diverges_leaves_its_curves(tmp_path, monkeypatch):
     rows = metric_rows(folder)
     assert [int(row["generator_steps"]) for row in rows] == [2, 4, 5, 6]  # batch by batch where a row is not finite
     assert [row["loss_d"] == "nan" for row in rows] == [False, False, False, True]
+
+
+def test_distances_that_are_not_above_zero_are_drawn(tmp_path):
+    """Rounding may take them there, and damage; a logarithmic axis would show none."""
+    file = make_scores(RunFolder(tmp_path))
+    for value in ("-1.5", "0.0"):
+        file.write_text(file.read_text().replace('"value": 1.5', f'"value": {value}'))
+        plot_scores(RunFolder(tmp_path).scores(), tmp_path / "scores.png", "a run")
+        assert Image.open(tmp_path / "scores.png").width > 0
+        (tmp_path / "scores.png").unlink()
+        make_scores(RunFolder(tmp_path))

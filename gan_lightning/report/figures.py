@@ -167,7 +167,10 @@ def plot_scores(records: Sequence[ScoreRecord], out: Path, title: str) -> None:
         axes.plot([], "--", color="gray", linewidth=1, label="real images")
         label_panel(axes, panel)
     distances, shares = figure.axes
-    distances.set_yscale("log")
+    if any(
+        record.value > 0 for record in records if record.score == "frechet"
+    ):  # rounding, or damage, may take it below
+        distances.set_yscale("log")
     shares.set_ylim(0, 1.03)
     save_figure(figure, out)
 
