@@ -69,8 +69,8 @@ FLAGS = ["-m", "--multirun", "--cfg", "--cfg job", "--info", "--info all", "--pa
 def keys() -> list[str]:
     """Every option of a training, of the groups, and of the commands."""
     cfg = compose("model=wgan_gp", "data=mnist_5k", "logger=wandb", "annealing=burn_in", "augment=ada")
-    own = ["run", "n", "seed", "out", "images", "split", "tstr", "inception", "labels", "weights", "name", "dir", "image",
-           "truncation", "kind", "steps", "n_test", "format"]  # fmt: skip
+    own = ["run", "n", "seed", "out", "images", "split", "tstr", "inception", "labels", "weights", "name", "dir",
+           "image", "truncation", "kind", "steps", "n_test", "format"]  # fmt: skip
     hydras = ["hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir", "hydra.job.chdir", "hydra.launcher",
               "hydra/launcher", "hydra.sweeper", "hydra/sweeper", "hydra.verbose", "hydra.mode", "hydra.job.name",
               "hydra/job_logging", "hydra.output_subdir", "hydra"]  # fmt: skip
