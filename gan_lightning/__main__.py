@@ -17,6 +17,9 @@ Train GANs on small images, and evaluate them.
   python -m gan_lightning -m model=gan,wgan seed=0,1,2         train every combination
   python -m gan_lightning resume run=FOLDER [trainer.max_epochs=20]
   python -m gan_lightning sample run=FOLDER n=64 seed=0 out=grid.png
+  python -m gan_lightning interpolate run=FOLDER out=film.gif  images on the way from one latent vector to another
+  python -m gan_lightning project run=FOLDER image=FILE.png    the generator's image that is nearest to a given one
+  python -m gan_lightning dataset run=FOLDER n=60000 out=FOLDER    a labelled data set for any other program
   python -m gan_lightning evaluate run=FOLDER                  every score, beside what real images score
   python -m gan_lightning evaluate images=FILE.npz data=mnist  the same for samples of any other program
   python -m gan_lightning classifier data=image_folder data.dir=FOLDER
@@ -35,6 +38,9 @@ MODULES = {
     "train": "train",
     "resume": "resume",
     "sample": "sample",
+    "interpolate": "interpolate",
+    "project": "project",
+    "dataset": "dataset",
     "evaluate": "evaluate",
     "classifier": "classifier",
     "list": "list_parts",

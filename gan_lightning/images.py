@@ -33,6 +33,9 @@ SHOWN_SIZE = 750
 BACKGROUND = 32
 """Gray level, 0 to 255, of what is no image: gaps, empty cells and captions."""
 
+GAP = 2
+"""Pixels between two images of a grid, and around all."""
+
 CAPTION_HEIGHT = 36
 
 BAR_WIDTH = 12
@@ -71,7 +74,7 @@ def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
     return torch.cat([part.round().to(torch.uint8) for part in parts])
 
 
-def grid(images: Tensor, columns: int | None = None, gap: int = 2, background: int = BACKGROUND) -> Tensor:
+def grid(images: Tensor, columns: int | None = None, gap: int = GAP, background: int = BACKGROUND) -> Tensor:
     """Tile uint8 images (N, C, H, W) row by row into one (C, height, width) picture.
 
     Cells left over show the background. Fewer images than `columns` make a narrower picture, and one makes itself.

@@ -17,6 +17,9 @@ if TYPE_CHECKING:  # models draw their samples by this module
 
 SAMPLE_BATCH_SIZE = 250  # images drawn at once; larger batches gain no speed
 
+LATENTS_BLOCK_SIZE = 100_000
+"""Images whose latent vectors are drawn at once: of more images, only so many latent vectors are in memory."""
+
 
 class Inputs(NamedTuple):
     """What a generator makes images from: latent vectors z (N, latent_dim) and conditions y (N, condition_dim)."""
@@ -53,30 +56,57 @@ class Sampler:
         self.prior = prior
         self.conditioning = conditioning
 
-    def sample(self, count: int, seed: int = 0, labels: Tensor | None = None) -> Tensor:
+    def sample(
+        self, count: int, seed: int = 0, labels: Tensor | None = None, truncation: float | None = None
+    ) -> Tensor:
         """Images uint8 (count, C, H, W) on the CPU.
 
         Args:
             count: Number of images.
             seed: Seed of their latent vectors.
-            labels: Class of each image, int (count,); None for all classes equally often.
+            labels: Classes that the images take in turn, int (K,); None for all classes equally often.
+            truncation: Factor in (0, 1] by which normal latent vectors are scaled toward 0; None leaves them as drawn.
 
         Raises:
-            UserError: when the generator gives numbers that are not finite.
+            UserError: when the generator gives numbers that are not finite, or its prior is not normal.
         """
-        z, y = self.sample_inputs(count, seed, labels)
-        parts = zip(z.split(SAMPLE_BATCH_SIZE), y.split(SAMPLE_BATCH_SIZE), strict=True)
-        return torch.cat([to_finite_uint8(self.generate(Inputs(*part))) for part in parts])
+        return torch.cat(list(self.batches(count, seed, labels, truncation)))
+
+    def batches(
+        self, count: int, seed: int = 0, labels: Tensor | None = None, truncation: float | None = None
+    ) -> Iterator[Tensor]:
+        """The images of `sample` in batches, in memory that does not grow with their number."""
+        random = torch.Generator().manual_seed(seed)
+        for start in range(0, count, LATENTS_BLOCK_SIZE):
+            size = min(LATENTS_BLOCK_SIZE, count - start)
+            z, y = self.draw_inputs(size, random, self.classes(start, size, labels), truncation)
+            for part in zip(z.split(SAMPLE_BATCH_SIZE), y.split(SAMPLE_BATCH_SIZE), strict=True):
+                yield to_finite_uint8(self.generate(Inputs(*part)))
+
+    def classes(self, start: int, count: int, labels: Tensor | None = None) -> Tensor | None:
+        """Classes of the images from number `start` on, (count,): those of `labels` in turn, or every class in turn."""
+        every = self.labels(self.conditioning.num_classes)
+        turns = every if labels is None else labels
+        return None if turns is None else turns[torch.arange(start, start + count) % len(turns)]
 
     def labels(self, count: int) -> Tensor | None:
         """Classes of `count` images that are drawn without `labels`; None where there are no classes."""
         return self.conditioning.labels(count)
 
-    def sample_inputs(self, count: int, seed: int, labels: Tensor | None = None) -> Inputs:
+    def sample_inputs(
+        self, count: int, seed: int, labels: Tensor | None = None, truncation: float | None = None
+    ) -> Inputs:
         """Inputs of `count` images, the same for the same seed and labels, on the generator's device."""
-        random = torch.Generator().manual_seed(seed)
+        return self.draw_inputs(count, torch.Generator().manual_seed(seed), labels, truncation)
+
+    def draw_inputs(
+        self, count: int, random: torch.Generator, labels: Tensor | None = None, truncation: float | None = None
+    ) -> Inputs:
+        """Inputs of `count` images, the next ones of a random generator."""
         device = next(self.generator.parameters()).device
         z = self.prior.sample(count, device, random)
+        if truncation is not None:
+            z = self.prior.truncate(z, truncation)
         return Inputs(z, self.conditioning.of_samples(count, labels, random).to(device))
 
     def generate(self, inputs: Inputs) -> Tensor:

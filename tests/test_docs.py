@@ -31,7 +31,7 @@ pytestmark = pytest.mark.slow
 
 MODELS = list(options("model"))
 
-OF_A_RUN = ("resume", "sample", "evaluate", "classifier")
+OF_A_RUN = ("resume", "sample", "interpolate", "project", "dataset", "evaluate", "classifier")
 """Commands that read a folder or file of the reader's, which the pages call FOLDER or FILE."""
 
 OF_COMMANDS = {
@@ -40,6 +40,12 @@ OF_COMMANDS = {
     "seed",
     "weights",
     "labels",
+    "truncation",
+    "kind",
+    "steps",
+    "n_test",
+    "format",
+    "image",
     "out",
     "images",
     "split",

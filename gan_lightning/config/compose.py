@@ -12,8 +12,12 @@ CONF_DIR = next(folder for folder in (_PACKAGE / "conf", _PACKAGE.parent / "conf
 """Inside the package when installed from a wheel, beside it in a checkout."""
 
 
-def compose(*overrides: str) -> DictConfig:
+def compose(*overrides: str, with_hydra: bool = False) -> DictConfig:
     """Compose the configuration of a command line without running it: `compose("model=wgan", "seed=1")`.
+
+    Args:
+        overrides: Words of the command line.
+        with_hydra: Whether Hydra's own part is in it, too, as `hydra`: the run folder, and what was chosen.
 
     Raises:
         Exception: One of `messages.CONFIG_ERRORS`, which `messages.explain` puts into plain words.
@@ -22,7 +26,7 @@ def compose(*overrides: str) -> DictConfig:
     from hydra import initialize_config_dir
 
     with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-        return hydra_compose("train", overrides=list(overrides))
+        return hydra_compose("train", overrides=list(overrides), return_hydra_config=with_hydra)
 
 
 def groups() -> list[str]:

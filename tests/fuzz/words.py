@@ -30,6 +30,9 @@ REAL = [
     "sample run={run} n=4 seed=0 out={out}/grid.png",
     "sample run={run} n=4 weights=raw labels=[1,2] out={out}/x.npz",
     "sample run={run} n=2 out={out}/folder replace=true",
+    "interpolate run={run} n=2 steps=3 kind=linear out={out}/film.gif",
+    "project run={run} image={pictures}/0.png steps=2 starts=1 out={out}/pair.png",
+    "dataset run={run} n=4 n_test=2 labels=classifier format=png out={out}/set",
     "evaluate run={run} n=300 split=validation seed=1",
     "evaluate images={npz} data=mnist_5k out={out}/scores",
     "evaluate images={pictures} data=mnist_5k data.size=28 tstr=true",
@@ -66,7 +69,8 @@ FLAGS = ["-m", "--multirun", "--cfg", "--cfg job", "--info", "--info all", "--pa
 def keys() -> list[str]:
     """Every option of a training, of the groups, and of the commands."""
     cfg = compose("model=wgan_gp", "data=mnist_5k", "logger=wandb", "annealing=burn_in", "augment=ada")
-    own = ["run", "n", "seed", "out", "images", "split", "tstr", "inception", "labels", "weights", "name", "dir"]
+    own = ["run", "n", "seed", "out", "images", "split", "tstr", "inception", "labels", "weights", "name", "dir",
+           "image", "truncation", "kind", "steps", "n_test", "format"]  # fmt: skip
     hydras = ["hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir", "hydra.job.chdir", "hydra.launcher",
               "hydra/launcher", "hydra.sweeper", "hydra/sweeper", "hydra.verbose", "hydra.mode", "hydra.job.name",
               "hydra/job_logging", "hydra.output_subdir", "hydra"]  # fmt: skip
