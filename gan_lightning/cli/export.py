@@ -26,8 +26,8 @@ class Options(RunOptions):
     run: PathName = Field(description=RUN)
     format: Format = Field("html", description="html for a page, safetensors for weights and their description.")
     weights: Literal["ema", "raw"] = Field("ema", description="Averaged weights of the generator, or those as trained.")
-    bits: Literal[16, 8] = Field(
-        16, description="Bits of each weight in a page; 8 halve the file and change pixels by a few 255ths."
+    bits: Literal[16, 8, 6] = Field(
+        16, description="Bits of each weight in a page; 8 or 6 make it smaller and its images less exact."
     )
     out: PathName | None = Field(None, description="The file; null: playground.html or generator.safetensors, here.")
 

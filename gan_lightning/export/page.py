@@ -17,7 +17,7 @@ from gan_lightning.export.weights import plain_generator
 from gan_lightning.models.conditioning import LatentCodes
 from gan_lightning.sampling import Inputs, Sampler
 
-Bits = Literal[16, 8]
+Bits = Literal[16, 8, 6]
 
 CHECKED_IMAGES = 16
 """Images by which rounded weights are compared with those of the run."""
@@ -35,7 +35,7 @@ def make_page(sampler: Sampler, facts: Facts, bits: Bits = 16) -> tuple[str, flo
     Args:
         sampler: What draws images.
         facts: What there is to know about its generator.
-        bits: Bits of each weight: 16 for float16, 8 for whole numbers with a scale for each row.
+        bits: Bits of each weight: 16 for float16; 8 or 6 for whole numbers with a scale for each row.
 
     Raises:
         UserError: A page cannot carry the generator; the message names the layer.
@@ -95,32 +95,32 @@ def pack(constants: dict[str, Tensor], bits: Bits) -> tuple[list[dict[str, Any]]
     """Where each constant stands and how it is written, and all of them, compressed, as base64."""
     table, parts, offset = [], [], 0
     for name, tensor in constants.items():
-        kind = "f32" if tensor.ndim < 2 else f"{'f' if bits == 16 else 'i'}{bits}"
-        part = WRITERS[kind](tensor)
+        kind = "f32" if tensor.ndim < 2 else "f16" if bits == 16 else "i8"
+        part = WRITERS[kind](tensor, bits)
         table.append({"name": name, "kind": kind, "shape": list(tensor.shape), "offset": offset})
         parts.append(part)
         offset += len(part)
     return table, base64.b64encode(gzip.compress(b"".join(parts), 9, mtime=0)).decode()
 
 
-def write_f16(tensor: Tensor) -> bytes:
+def write_f16(tensor: Tensor, bits: Bits) -> bytes:
     """All low bytes, then all high bytes, which compress better apart."""
     return np.ascontiguousarray(tensor.numpy().astype("<f2").ravel().view(np.uint8).reshape(-1, 2).T).tobytes()
 
 
-def write_i8(tensor: Tensor) -> bytes:
-    """A scale for each row in float32, then numbers from -127 to 127."""
-    scales, numbers = quantize(tensor)
+def write_i8(tensor: Tensor, bits: Bits) -> bytes:
+    """A scale for each row in float32, then a byte for each weight; gzip leaves out what fewer bits do not use."""
+    scales, numbers = quantize(tensor, bits)
     return scales.numpy().astype("<f4").tobytes() + numbers.to(torch.int8).numpy().tobytes()
 
 
-WRITERS = {"f32": lambda tensor: tensor.numpy().astype("<f4").tobytes(), "f16": write_f16, "i8": write_i8}
+WRITERS = {"f32": lambda tensor, bits: tensor.numpy().astype("<f4").tobytes(), "f16": write_f16, "i8": write_i8}
 
 
-def quantize(tensor: Tensor) -> tuple[Tensor, Tensor]:
-    """A scale for each row, and whole numbers from -127 to 127 that come near the tensor when multiplied by it."""
+def quantize(tensor: Tensor, bits: Bits) -> tuple[Tensor, Tensor]:
+    """A scale for each row, and whole numbers, -127 to 127 for 8 bits, that come near the tensor times the scale."""
     rows = tensor.flatten(1)
-    scales = (rows.abs().amax(1) / 127).clamp(min=1e-30)
+    scales = (rows.abs().amax(1) / (2 ** (bits - 1) - 1)).clamp(min=1e-30)
     return scales, (rows / scales[:, None]).round()
 
 
@@ -130,7 +130,7 @@ def rounded(tensor: Tensor, bits: Bits) -> Tensor:
         return tensor
     if bits == 16:
         return tensor.half().float()
-    scales, numbers = quantize(tensor)
+    scales, numbers = quantize(tensor, bits)
     return (numbers * scales[:, None]).reshape(tensor.shape)
 
 

@@ -7,7 +7,7 @@ const [channels, height, width] = facts.image_shape;
 const conditional = facts.num_classes > 0;
 const groups = facts.num_classes || codes.categories || 0; // classes or categories, which the grid shows in columns
 const COLUMNS = groups > 0 && groups <= 12 ? groups : 8;
-const COUNT = COLUMNS * (COLUMNS > 9 ? 4 : 5);
+const COUNT = COLUMNS * 6;
 const STEPS = 9;
 const MAX_WAIT = 25; // milliseconds of drawing before the page may answer again
 

@@ -240,7 +240,7 @@ def upsample(given: Arguments, constants: dict[str, Tensor], name: str) -> Opera
 
 
 def concatenate(given: Arguments, constants: dict[str, Tensor], name: str) -> Operation | None:
-    """Vectors (1, F), or maps along their channels, one after the other: with a batch of one, their numbers in order."""
+    """Vectors (1, F) or maps, one after the other: in a batch of one, their numbers in order."""
     return {"op": "cat", "list": given["list"]} if given["dim"] == 1 else None
 
 

@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
-from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
+from torch.nn.utils.parametrize import is_parametrized
 
 from gan_lightning.build import build_part
 from gan_lightning.config.allowed import find_foreign
@@ -52,8 +52,11 @@ def plain_generator(sampler: Sampler) -> nn.Module:
     """A copy of a sampler's generator in eval mode, weights under spectral norm replaced by what they come to."""
     generator = copy.deepcopy(sampler.generator).eval().requires_grad_(False)
     for layer in [layer for layer in generator.modules() if is_parametrized(layer)]:
-        for name in list(layer.parametrizations):  # type: ignore[arg-type, union-attr]
-            remove_parametrizations(layer, name, leave_parametrized=True)
+        weights = {name: getattr(layer, name).detach() for name in layer.parametrizations}  # type: ignore[union-attr]
+        del layer.parametrizations
+        layer.__class__ = type(layer).__bases__[0]  # torch's remove_parametrizations changes the original's class, too
+        for name, weight in weights.items():
+            layer.register_parameter(name, nn.Parameter(weight, requires_grad=False))
     return generator
 
 
@@ -81,12 +84,11 @@ def read_export(path: str | Path, trust: bool = False) -> Exported:
         content = file.read_bytes()
         facts = Facts.model_validate_json(read_facts(content))
         tensors = load(content)
-    except (OSError, ValidationError, ValueError, LookupError, TypeError, RecursionError, SafetensorError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(
-            f"{file} cannot be read as an exported generator ({reason}); write one by "
-            "python -m gan_lightning export run=FOLDER format=safetensors out=FILE.safetensors"
-        ) from error
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        raise unreadable(file, f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}") from error
+    except (OSError, ValueError, LookupError, TypeError, RecursionError, SafetensorError) as error:
+        raise unreadable(file, (str(error).splitlines() or [type(error).__name__])[0]) from error
     nodes = check_nodes(facts, file, trust)
     conditioning = build_part("conditioning", nodes.conditioning, Unconditional, num_classes=facts.num_classes)
     check_shapes(nodes, facts, conditioning, tensors, file)
@@ -94,6 +96,14 @@ def read_export(path: str | Path, trust: bool = False) -> Exported:
     generator.load_state_dict(tensors)
     prior = Prior(facts.latent_dim, facts.prior)
     return Exported(Sampler(generator.eval().requires_grad_(False), prior, conditioning), facts)
+
+
+def unreadable(file: Path, reason: str) -> UserError:
+    """The error for a file that is no export."""
+    return UserError(
+        f"{file} cannot be read as an exported generator ({reason}); write one by "
+        "python -m gan_lightning export run=FOLDER format=safetensors out=FILE.safetensors"
+    )
 
 
 def read_facts(content: bytes) -> str:
@@ -132,7 +142,7 @@ def build_generator(nodes: Any, facts: Facts, conditioning: Unconditional) -> nn
     return build_part(
         "network",
         nodes.network.generator,
-        nn.Module,  # type: ignore[type-abstract]
+        nn.Module,
         image_shape=facts.image_shape,
         latent_dim=facts.latent_dim,
         condition_dim=conditioning.condition_dim,
