@@ -22,6 +22,8 @@ Train GANs on small images, and evaluate them.
   python -m gan_lightning dataset run=FOLDER n=60000 out=FOLDER    a labelled data set for any other program
   python -m gan_lightning evaluate run=FOLDER                  every score, beside what real images score
   python -m gan_lightning evaluate images=FILE.npz data=mnist  the same for samples of any other program
+  python -m gan_lightning export run=FOLDER format=html        a page that draws images in any browser
+  python -m gan_lightning explore run=FOLDER                   the same page, opened
   python -m gan_lightning classifier data=image_folder data.dir=FOLDER
   python -m gan_lightning list                                 every model, loss, network, data set ...
   python -m gan_lightning describe model=wgan_gp               its options, defaults and what they mean
@@ -42,6 +44,8 @@ MODULES = {
     "project": "project",
     "dataset": "dataset",
     "evaluate": "evaluate",
+    "export": "export",
+    "explore": "explore",
     "classifier": "classifier",
     "list": "list_parts",
     "describe": "describe",

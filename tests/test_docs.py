@@ -31,7 +31,7 @@ pytestmark = pytest.mark.slow
 
 MODELS = list(options("model"))
 
-OF_A_RUN = ("resume", "sample", "interpolate", "project", "dataset", "evaluate", "classifier")
+OF_A_RUN = ("resume", "sample", "interpolate", "project", "dataset", "evaluate", "export", "explore", "classifier")
 """Commands that read a folder or file of the reader's, which the pages call FOLDER or FILE."""
 
 OF_COMMANDS = {
@@ -54,6 +54,9 @@ OF_COMMANDS = {
     "name",
     "dir",
     "trust",
+    "format",
+    "bits",
+    "browser",
 }
 """Options of commands other than training."""
 
