@@ -14,7 +14,7 @@ from torch import Tensor
 
 from gan_lightning.build import build_data, load_module
 from gan_lightning.errors import UserError
-from gan_lightning.images import ImageShape, enlarge, grid, to_float, to_pil
+from gan_lightning.images import SHOWN_SIZE, ImageShape, enlarge, grid, to_float, to_pil
 from gan_lightning.interpolation import Kind, paths
 from gan_lightning.labels import Labels, to_numbers
 from gan_lightning.models.module import Weights
@@ -191,7 +191,8 @@ class Generator:
             columns: Number of images in each row; None for a square, or for a column for each class.
         """
         shown = columns or (self.sampler.conditioning.columns if labels is None else None)
-        return to_pil(enlarge(grid(self.sample(n, seed, labels, truncation), shown)))
+        picture = to_pil(grid(self.sample(n, seed, labels, truncation), shown))
+        return enlarge(picture, SHOWN_SIZE)
 
     def __repr__(self) -> str:
         shape = "x".join(map(str, self.image_shape))

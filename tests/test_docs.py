@@ -54,7 +54,6 @@ OF_COMMANDS = {
     "name",
     "dir",
     "trust",
-    "format",
     "bits",
     "browser",
 }
