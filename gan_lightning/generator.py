@@ -3,47 +3,44 @@
 import base64
 import io
 from collections.abc import Iterator
-from functools import cached_property
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from PIL import Image
 from torch import Tensor
 
-from gan_lightning.build import build_data, load_module
 from gan_lightning.errors import UserError
+from gan_lightning.export import Trained, read_trained
 from gan_lightning.images import SHOWN_SIZE, ImageShape, enlarge, grid, to_float, to_pil
 from gan_lightning.interpolation import Kind, paths
 from gan_lightning.labels import Labels, to_numbers
 from gan_lightning.models.module import Weights
 from gan_lightning.projection import Projection, project
 from gan_lightning.runs import find_run
-from gan_lightning.sampling import Inputs, Sampler, to_finite_uint8
+from gan_lightning.sampling import Inputs, to_finite_uint8
 from gan_lightning.targets import ImageLike, read_target
-from gan_lightning.training.run_folder import open_run
-
-if TYPE_CHECKING:
-    from gan_lightning.models import GAN
 
 
 def load(run: str | Path, weights: Weights = "ema", trust: bool = False, device: str = "cpu") -> "Generator":
-    """The trained generator of a run; no data is needed.
+    """The trained generator of a run or of an exported file; no data is needed.
 
     Args:
-        run: Run folder, one of its checkpoint files, `latest`, or a part of the name of a run in runs/ or multirun/.
+        run: Run folder, one of its checkpoint files, `latest`, a part of the name of a run in runs/ or multirun/, a
+            file that `export format=safetensors` wrote, or `pretrained/NAME` for one that comes with this project.
         weights: "ema" for the averaged generator, where there is one; "raw" for the generator as it was trained.
-        trust: Whether the folder may name code from outside this project, which is then run.
+        trust: Whether what is read may name code from outside this project, which is then run.
         device: Device of torch's that draws: "cpu", "cuda", "mps".
 
     Raises:
-        UserError: There is no such run, it has no checkpoint, or that cannot be read.
+        UserError: There is no such run or file, it has no checkpoint, or that cannot be read.
     """
     if weights not in ("ema", "raw"):
         raise UserError(f"weights={weights} is not allowed; type weights=ema or weights=raw")
-    module, checkpoint = load_module(find_run(str(run)), trust)
-    return Generator(module.to(device), checkpoint, weights, trust)
+    trained = read_trained(find_run(str(run)), weights, trust)
+    trained.sampler.generator.to(device)
+    return Generator(trained)
 
 
 class Generator:
@@ -53,45 +50,31 @@ class Generator:
     same images. A notebook shows a generator as a grid of samples.
 
     Args:
-        module: The trained model.
-        checkpoint: The file it was read from.
-        weights: Which of its weights draw: "ema" or "raw".
-        trust: Whether its run folder may name code from outside this project.
+        trained: What was read of a run or an exported file.
 
     Attributes:
         sampler: The network with its prior and conditioning, for what this class does not do.
+        facts: What it was trained on, how and for how long, and its scores.
         checkpoint: The file it was read from.
-        weights: Weights that draw: "raw" where there are no averaged ones.
-        generator_steps: Generator steps that the weights were trained for.
     """
 
-    def __init__(self, module: "GAN", checkpoint: Path, weights: Weights = "ema", trust: bool = False) -> None:
-        self.sampler: Sampler = module.sampler(weights)
-        self.checkpoint = checkpoint
-        self.weights: Weights = weights if weights in module.kept_weights else "raw"
-        self.generator_steps = module.generator_steps
-        self.trust = trust
+    def __init__(self, trained: Trained) -> None:
+        self.sampler, self.facts, self.checkpoint = trained
 
-    @cached_property
+    @property
     def image_shape(self) -> ImageShape:
         """Channels, height and width of the images."""
-        channels, height, width = self.sampler.generate(self.sampler.sample_inputs(1, 0)).shape[1:]
-        return channels, height, width
+        return self.facts.image_shape
 
     @property
     def num_classes(self) -> int:
         """Number of classes that `labels` can name; 0 where the generator is not class-conditional."""
-        return self.sampler.conditioning.num_classes
+        return self.facts.num_classes
 
-    @cached_property
+    @property
     def class_names(self) -> list[str]:
         """The name of each class; its number where the data set is no longer there to tell."""
-        numbers = [str(number) for number in range(self.num_classes)]
-        try:
-            names = build_data(open_run(str(self.checkpoint))[0].config(self.trust)).class_names
-        except UserError:
-            return numbers
-        return list(names) if len(names) == len(numbers) else numbers
+        return self.facts.classes
 
     def to_numbers(self, labels: Labels | None) -> Tensor | None:
         """Labels as numbers, int64 (K,); None for None."""
@@ -197,7 +180,7 @@ class Generator:
     def __repr__(self) -> str:
         shape = "x".join(map(str, self.image_shape))
         classes = f", {self.num_classes} classes" if self.num_classes else ""
-        return f"Generator({self.checkpoint}, {self.weights} weights, {shape}{classes})"
+        return f"Generator({self.checkpoint}, {self.facts.weights} weights, {shape}{classes})"
 
     def _repr_png_(self) -> bytes:
         """What Jupyter shows where it shows pictures only."""
@@ -206,7 +189,7 @@ class Generator:
     def _repr_html_(self) -> str:
         """What Jupyter shows: a grid of samples, and what drew them."""
         picture = base64.b64encode(self._repr_png_()).decode()
-        facts = f"{self!r}, {self.generator_steps:,} generator steps, seed 0"
+        facts = f"{self!r}, {self.facts.generator_steps:,} generator steps, seed 0"
         return (
             f'<figure style="margin:0"><img alt="samples" width="480" src="data:image/png;base64,{picture}">'
             f"<figcaption>{escape(facts)}</figcaption></figure>"

@@ -11,6 +11,9 @@ CONFIG_FILE = ".hydra/config.yaml"
 STATUS_FILE = "status.json"
 """Files of a run folder, by which it is known without torch."""
 
+PRETRAINED = Path(__file__).parent / "pretrained"
+"""Exported generators that come with this project; `run=pretrained/NAME` names one."""
+
 NAMED = 5
 """Runs that a message names."""
 
@@ -19,13 +22,16 @@ def find_run(name: str) -> str:
     """The path that `run=` names; a path is taken as it is, and what a short name stands for is printed.
 
     Args:
-        name: A run folder, one of its checkpoint files, `latest`, or a part of the name of a run in runs/ or multirun/.
+        name: A run folder, one of its checkpoint files, an exported file, `pretrained/NAME`, `latest`, or a part of the
+            name of a run in runs/ or multirun/.
 
     Raises:
         UserError: No run is meant, or several may be; the message names the newest.
     """
     if Path(name).exists() or Path(name).is_absolute():
         return name
+    if Path(name).parts[:1] == (PRETRAINED.name,):
+        return find_pretrained(name)
     runs = newest_first()
     found = runs[:1] if name == "latest" else matching(name, runs)
     if len(found) == 1:
@@ -41,6 +47,19 @@ def find_run(name: str) -> str:
         f"run={name} is no run folder, and {' and '.join(f'{place}/' for place in PLACES)} here hold no run; "
         "type run=FOLDER with a folder that a training run named at its end"
     )
+
+
+def find_pretrained(name: str) -> str:
+    """The file of a generator that comes with this project.
+
+    Raises:
+        UserError: There is none of that name.
+    """
+    names = sorted(file.stem for file in PRETRAINED.glob("*.safetensors"))
+    asked = name.partition("/")[2]
+    if asked in names:
+        return str(PRETRAINED / f"{asked}.safetensors")
+    raise UserError(f"run={name} does not exist; type {' or '.join(f'{PRETRAINED.name}/{each}' for each in names)}")
 
 
 def newest_first() -> list[Path]:

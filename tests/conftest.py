@@ -10,7 +10,7 @@ import torch
 from gan_lightning.data import MNIST5k
 from gan_lightning.evaluation.scorer import Scorer
 from gan_lightning.training.run_folder import RunFolder
-from tests.helpers import SHORT, run
+from tests.helpers import SHORT, SMALL, run
 
 torch.set_num_threads(1)  # batches here are too small to share
 os.environ["OMP_NUM_THREADS"] = "1"  # the same in the processes that tests start: float32 sums depend on it
@@ -58,6 +58,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory, cache_folder: Path) -> It
     patch.setenv("GAN_LIGHTNING_CACHE", str(cache_folder))
     yield run(tmp_path_factory.mktemp("finished") / "run", *SHORT, "max_generator_steps=6", "callbacks.samples.first=2")
     patch.undo()
+
+
+@pytest.fixture(scope="module")
+def conditional_run(tmp_path_factory: pytest.TempPathFactory, cache_folder: Path) -> RunFolder:
+    """A finished run of a class-conditional model, of two generator steps."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GAN_LIGHTNING_CACHE", str(cache_folder))
+        return run(tmp_path_factory.mktemp("conditional") / "run", *SMALL, "model=projection", "max_generator_steps=2")
 
 
 @pytest.fixture

@@ -17,14 +17,9 @@ from tests.helpers import SMALL, run
 
 
 @pytest.fixture(scope="module")
-def conditional(tmp_path_factory, cache_folder):
+def conditional(conditional_run):
     """The folder of a class-conditional run of two steps."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GAN_LIGHTNING_CACHE", str(cache_folder))
-        folder = run(
-            tmp_path_factory.mktemp("run") / "conditional", *SMALL, "model=projection", "max_generator_steps=2"
-        )
-    return folder.path
+    return conditional_run.path
 
 
 def refuse(message, *words):

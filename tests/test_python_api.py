@@ -22,20 +22,15 @@ from gan_lightning.models.prior import Prior
 from gan_lightning.sampling import Inputs
 from gan_lightning.targets import read_target
 from gan_lightning.trained_run import cut
-from tests.helpers import SHORT, SMALL, TINY, in_float64, run, same, weights
+from tests.helpers import SHORT, TINY, in_float64, same, weights
 
 NAMES = ["cat", "dog", "a b"]
 
 
 @pytest.fixture(scope="module")
-def conditional(tmp_path_factory, cache_folder) -> Generator:
+def conditional(conditional_run) -> Generator:
     """A class-conditional generator of two steps."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GAN_LIGHTNING_CACHE", str(cache_folder))
-        folder = run(
-            tmp_path_factory.mktemp("run") / "conditional", *SMALL, "model=projection", "max_generator_steps=2"
-        )
-    return gl.load(folder.path)
+    return gl.load(conditional_run.path)
 
 
 # Names
@@ -222,7 +217,7 @@ def test_what_cannot_be_drawn_is_refused(conditional):
 
 def test_a_generator_without_classes_takes_no_labels(finished):
     generator = gl.load(finished.last, weights="raw")
-    assert generator.weights == "raw" and generator.num_classes == 0 and generator.class_names == []
+    assert generator.facts.weights == "raw" and generator.num_classes == 0 and generator.class_names == []
     assert generator.sample(3).shape == (3, 1, 28, 28)
     with pytest.raises(UserError, match="labels=3: this generator is not class-conditional; leave labels= out"):
         generator.sample(3, labels=3)

@@ -55,7 +55,7 @@ def main(words: list[str]) -> None:
     generator = load_generator(options)
     if options.format == "idx" and generator.image_shape[0] != 1:
         raise UserError("format=idx holds gray images only, and this generator's have colors; type format=png")
-    label, names = labeller(generator, options.labels)
+    label, names = labeller(generator, options.labels, options.trust)
     if options.format == "idx" and len(names) > 256:
         raise UserError(f"format=idx holds at most 256 classes, and there are {len(names)}; type format=png")
     total = options.n + options.n_test
@@ -73,7 +73,7 @@ def main(words: list[str]) -> None:
 
 
 def labeller(
-    generator: "Generator", source: str
+    generator: "Generator", source: str, trust: bool
 ) -> "tuple[Callable[[Iterator[Tensor]], Iterator[Labelled]], list[str]]":
     """What puts labels to batches of images, and the names of the classes.
 
@@ -81,7 +81,7 @@ def labeller(
         UserError: The generator is not class-conditional and nothing else labels its images, or no classifier can.
     """
     if source == "classifier":
-        return by_classifier(generator)
+        return by_classifier(generator, trust)
     if not generator.num_classes:
         raise UserError(
             "this generator is not class-conditional, so its images have no labels; type labels=classifier to have the "
@@ -99,13 +99,18 @@ def labeller(
     return as_asked, generator.class_names
 
 
-def by_classifier(generator: "Generator") -> "tuple[Callable[[Iterator[Tensor]], Iterator[Labelled]], list[str]]":
+def by_classifier(
+    generator: "Generator", trust: bool
+) -> "tuple[Callable[[Iterator[Tensor]], Iterator[Labelled]], list[str]]":
     """Labels of the reference classifier of the data that the generator was trained on."""
     from gan_lightning.build import build_data
     from gan_lightning.evaluation.extractor import extractor_for
+    from gan_lightning.export.reading import SUFFIX
     from gan_lightning.training.run_folder import open_run
 
-    data = build_data(open_run(str(generator.checkpoint))[0].config(generator.trust))
+    if generator.checkpoint.suffix == SUFFIX:
+        raise UserError(f"labels=classifier takes the run folder, and {generator.checkpoint} is an exported file")
+    data = build_data(open_run(str(generator.checkpoint))[0].config(trust))
     if len(data.class_names) < 2:
         raise UserError(f"labels=classifier: {data.short_name} has no classes to sort images into")
     if data.reference is None:  # which is trained on the data, unless it was before

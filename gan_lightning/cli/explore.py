@@ -1,5 +1,6 @@
 """The command explore: a trained generator's page, written into its run folder and opened in a browser."""
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -32,13 +33,20 @@ def main(words: list[str]) -> None:
 
     import webbrowser
 
-    from gan_lightning.export.facts import read_run
+    from gan_lightning.export import read_trained
     from gan_lightning.export.page import make_page
     from gan_lightning.files import write_atomically
-    from gan_lightning.training.run_folder import open_run
 
-    page, _ = make_page(*read_run(run, options.weights, options.trust))
-    out = open_run(run)[0].path / PAGE
+    trained = read_trained(run, options.weights, options.trust)
+    page, _ = make_page(trained.sampler, trained.facts)
+    out = page_of(trained.file)
     write_atomically(out, page.encode())
     opened = options.browser and webbrowser.open(out.as_uri())
     print(f"{'opened' if opened else 'open in a browser:'} {out}")
+
+
+def page_of(file: Path) -> Path:
+    """Where a page belongs: into the run folder of a checkpoint; for an exported file, into the current folder."""
+    from gan_lightning.export.reading import SUFFIX
+
+    return Path(PAGE).resolve() if file.suffix == SUFFIX else file.resolve().parent.parent / PAGE

@@ -1,7 +1,7 @@
 """The command export: a trained generator as a file for other programs, or as a page for other people."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -10,7 +10,10 @@ from gan_lightning.config.values import PathName
 from gan_lightning.errors import UserError
 from gan_lightning.runs import find_run
 
-Format = Literal["safetensors", "html"]
+if TYPE_CHECKING:
+    from gan_lightning.export import Trained
+
+Format = Literal["safetensors", "onnx", "html"]
 
 
 class Options(RunOptions):
@@ -18,21 +21,33 @@ class Options(RunOptions):
 
       python -m gan_lightning export run=FOLDER format=html out=playground.html
       python -m gan_lightning export run=FOLDER format=safetensors out=generator.safetensors
+      python -m gan_lightning export run=FOLDER format=onnx out=generator.onnx
 
-    html is a page that draws images by itself, in any browser and without a network; safetensors holds the weights, and
-    all that it takes to build the generator again: gan_lightning.export.read_export("generator.safetensors").
+    html is a page that draws images by itself, in any browser and without a network. safetensors holds the weights and
+    all that it takes to build the generator again: every command takes such a file as run=FILE. onnx is for other
+    programs. Beside the latter two, a model card says what the generator is, how it was trained and what it scores.
     """
 
     run: PathName = Field(description=RUN)
-    format: Format = Field("html", description="html for a page, safetensors for weights and their description.")
+    format: Format = Field(
+        "html", description="html for a page, safetensors for weights that this program reads, onnx for others."
+    )
     weights: Literal["ema", "raw"] = Field("ema", description="Averaged weights of the generator, or those as trained.")
     bits: Literal[16, 8, 6] = Field(
         16, description="Bits of each weight in a page; 8 or 6 make it smaller and its images less exact."
     )
-    out: PathName | None = Field(None, description="The file; null: playground.html or generator.safetensors, here.")
+    half: bool = Field(False, description="Whether safetensors holds numbers of 16 bits, in half the bytes.")
+    license: str | None = Field(
+        None, description="License of the weights, such as MIT or CC-BY-4.0, for the model card; null: none is named."
+    )
+    out: PathName | None = Field(
+        None, description="The file; null: playground.html, generator.safetensors or generator.onnx, here."
+    )
 
 
-NAMES: dict[Format, str] = {"html": "playground.html", "safetensors": "generator.safetensors"}
+NAMES: dict[Format, str] = {
+    "html": "playground.html", "safetensors": "generator.safetensors", "onnx": "generator.onnx",
+}  # fmt: skip
 """Names of the files unless `out=` gives another."""
 
 
@@ -41,12 +56,15 @@ def main(words: list[str]) -> None:
     options = read_options(Options, keyed(parse(words)))
     out = Path(options.out or NAMES[options.format])
     check_out(out, options.format)
+    if options.half and options.format != "safetensors":
+        raise UserError("half=true is for format=safetensors alone; leave it out")
 
-    from gan_lightning.export.facts import read_run
+    from gan_lightning.export import read_trained
 
-    sampler, facts = read_run(find_run(options.run), options.weights, options.trust)
-    said = write_page(sampler, facts, options, out) if options.format == "html" else write_weights(sampler, facts, out)
-    print(f"{out}: {said}, {out.stat().st_size / 1e6:.1f} MB")
+    trained = read_trained(find_run(options.run), options.weights, options.trust)
+    if options.license is not None:
+        trained = trained._replace(facts=trained.facts.model_copy(update={"license": options.license}))
+    WRITERS[options.format](trained, options, out)
 
 
 def check_out(out: Path, format: Format) -> None:
@@ -60,19 +78,53 @@ def check_out(out: Path, format: Format) -> None:
         raise UserError(f"out={out} is a folder; type out={out / NAMES[format]}")
 
 
-def write_weights(sampler: Any, facts: Any, out: Path) -> str:
-    """Write the weights and their description; what was written, in words."""
-    from gan_lightning.export.weights import write_export
+def write_weights(trained: "Trained", options: Options, out: Path) -> None:
+    """Write the weights and their description, once it is sure that these draw the same images."""
+    from gan_lightning.export.parity import check_parity
+    from gan_lightning.export.weights import decode_export, encode_export
+    from gan_lightning.files import write_atomically
 
-    write_export(sampler, facts, out)
-    return f"the generator ({facts.weights} weights) after {facts.generator_steps:,} generator steps"
+    content = encode_export(trained.sampler, trained.facts, options.half)
+    difference = check_parity(trained.sampler, decode_export(content, out, options.trust).sampler.generate)
+    write_atomically(out, content)
+    report(trained, difference, out)
 
 
-def write_page(sampler: Any, facts: Any, options: Options, out: Path) -> str:
-    """Write the page; what was written, in words."""
+def write_onnx(trained: "Trained", options: Options, out: Path) -> None:
+    """Write the network as ONNX, once it is sure that it draws the same images."""
+    from gan_lightning.export.onnx_file import encode_onnx, running
+    from gan_lightning.export.parity import check_parity
+    from gan_lightning.files import write_atomically
+
+    content = encode_onnx(trained.sampler, trained.facts)
+    difference = check_parity(trained.sampler, running(content))
+    write_atomically(out, content)
+    report(trained, difference, out)
+
+
+def report(trained: "Trained", difference: float, out: Path) -> None:
+    """Write the model card of a file and say what was written."""
+    from gan_lightning.export.card import write_card
+
+    card = write_card(trained, difference, out)
+    print(
+        f"{out}: the generator ({trained.facts.weights} weights) after {trained.facts.generator_steps:,} generator "
+        f"steps, {out.stat().st_size / 1e6:.1f} MB; its pixels differ from the run's by {difference:.2g}/255 at most; "
+        f"model card: {card}"
+    )
+
+
+def write_page(trained: "Trained", options: Options, out: Path) -> None:
+    """Write the page."""
     from gan_lightning.export.page import make_page
     from gan_lightning.files import write_atomically
 
-    page, error = make_page(sampler, facts, options.bits)
+    page, error = make_page(trained.sampler, trained.facts, options.bits)
     write_atomically(out, page.encode())
-    return f"open it in a browser; its pixels differ from PyTorch's by {error:.2f}/255 at most (of 16 images)"
+    print(
+        f"{out}: open it in a browser; its pixels differ from PyTorch's by {error:.2f}/255 at most (of 16 images), "
+        f"{out.stat().st_size / 1e6:.1f} MB"
+    )
+
+
+WRITERS = {"html": write_page, "safetensors": write_weights, "onnx": write_onnx}

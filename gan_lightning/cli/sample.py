@@ -60,7 +60,8 @@ def main(words: list[str]) -> None:
     WRITERS[kind](
         chain([first], batches), lambda start, count: generator.sampler.classes(start, count, labels), options.n, out
     )
-    print(f"{options.n} samples of {generator.checkpoint} ({generator.weights} weights, seed {options.seed}) in {out}")
+    weights = f"{generator.facts.weights} weights, seed {options.seed}"
+    print(f"{options.n} samples of {generator.checkpoint} ({weights}) in {out}")
 
 
 def check_out(out: Path, kind: str, replace: bool) -> list[Path]:

@@ -15,6 +15,7 @@ from gan_lightning.cli.options import CommandOptions
 from gan_lightning.errors import UserError
 
 if TYPE_CHECKING:
+    from gan_lightning.loggers import RunLabel
     from gan_lightning.training.run import Result
     from gan_lightning.training.run_folder import RunFolder
 
@@ -109,6 +110,7 @@ def run_job(cfg: DictConfig, errors: list[Exception], swept: set[str]) -> float 
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
+    from gan_lightning.loggers import make_label
     from gan_lightning.training.run_folder import RunFolder
 
     hydra_cfg = HydraConfig.get()
@@ -119,8 +121,11 @@ def run_job(cfg: DictConfig, errors: list[Exception], swept: set[str]) -> float 
         return FAILED
     sweeping = hydra_cfg.mode == RunMode.MULTIRUN
     folder = RunFolder(Path(hydra_cfg.runtime.output_dir))
+    group = Path(hydra_cfg.sweep.dir).name if sweeping else None
+    swept = swept.union(hydra_cfg.sweeper.get("params") or {})
+    label = make_label(hydra_cfg.runtime.choices, cfg.seed, hydra_cfg.overrides.task, swept, group)
     try:
-        result = start_job(cfg, hydra_cfg, folder, sweeping, swept)
+        result = start_job(cfg, folder, label, sweeping)
     except Exception as error:
         record_failure(error, folder, sweeping, errors)
         return FAILED
@@ -131,24 +136,19 @@ def run_job(cfg: DictConfig, errors: list[Exception], swept: set[str]) -> float 
     return result.objective
 
 
-def start_job(cfg: DictConfig, hydra_cfg: Any, folder: "RunFolder", sweeping: bool, swept: set[str]) -> "Result":
+def start_job(cfg: DictConfig, folder: "RunFolder", label: "RunLabel", sweeping: bool) -> "Result":
     """Train a run, or what is left of a sweep's job.
 
     Args:
         cfg: The composed configuration.
-        hydra_cfg: Hydra's own.
         folder: The run's folder.
+        label: What dashboards call the run.
         sweeping: Whether the run is a job of a sweep.
-        swept: Keys that have several values on the command line.
     """
     from gan_lightning.config.schema import check
-    from gan_lightning.loggers import make_label
     from gan_lightning.training.resumable import train_job
     from gan_lightning.training.run import refuse_used, train
 
-    group = Path(hydra_cfg.sweep.dir).name if sweeping else None
-    swept = swept.union(hydra_cfg.sweeper.get("params") or {})
-    label = make_label(hydra_cfg.runtime.choices, cfg.seed, hydra_cfg.overrides.task, swept, group)
     if sweeping:
         check(cfg)
         check_single_process(cfg)

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from omegaconf import OmegaConf
@@ -21,8 +21,7 @@ from gan_lightning.config.allowed import find_foreign
 from gan_lightning.config.schema import check_node
 from gan_lightning.config.stored import import_from_here, refuse
 from gan_lightning.errors import UserError
-from gan_lightning.export.facts import Facts
-from gan_lightning.files import write_atomically
+from gan_lightning.export.facts import Facts, Trained
 from gan_lightning.models.conditioning import Unconditional
 from gan_lightning.models.prior import Prior
 from gan_lightning.sampling import Sampler
@@ -37,17 +36,6 @@ MAX_HEADER = 10_000_000
 """Bytes of a file's header, at most: the facts, and a line for each tensor."""
 
 
-class Exported(NamedTuple):
-    """An export that was read back.
-
-    sampler: What draws images.
-    facts: What the file says about it.
-    """
-
-    sampler: Sampler
-    facts: Facts
-
-
 def plain_generator(sampler: Sampler) -> nn.Module:
     """A copy of a sampler's generator in eval mode, weights under spectral norm replaced by what they come to."""
     generator = copy.deepcopy(sampler.generator).eval().requires_grad_(False)
@@ -60,46 +48,55 @@ def plain_generator(sampler: Sampler) -> nn.Module:
     return generator
 
 
-def write_export(sampler: Sampler, facts: Facts, out: Path) -> None:
-    """Write a generator and what there is to know about it as a safetensors file."""
-    tensors = {name: value.contiguous() for name, value in plain_generator(sampler).state_dict().items()}
-    write_atomically(out, save(tensors, metadata={KEY: facts.model_dump_json()}))
+def encode_export(sampler: Sampler, facts: Facts, half: bool = False) -> bytes:
+    """A generator and what there is to know about it as the content of a safetensors file.
+
+    Args:
+        sampler: What draws its images.
+        facts: What there is to know about it.
+        half: Whether the weights are rounded to float16, for a file of half the size.
+    """
+    tensors = {
+        name: (value.half() if half and value.is_floating_point() else value).contiguous()
+        for name, value in plain_generator(sampler).state_dict().items()
+    }
+    return save(tensors, metadata={KEY: facts.model_dump_json()})
 
 
-def read_export(path: str | Path, trust: bool = False) -> Exported:
-    """The generator of a file that `export format=safetensors` wrote.
+def decode_export(content: bytes, file: Path, trust: bool = False) -> Trained:
+    """The generator of an exported file's content.
 
     The file may come from a stranger: it names classes of this project alone, and no more is built than its weights
     fill.
 
     Args:
-        path: The file.
+        content: What the file holds.
+        file: Its name, for messages.
         trust: Whether it may name classes from outside this project, which are then imported.
 
     Raises:
         UserError: The file is no export, is damaged, or names code that is not trusted.
     """
-    file = Path(path)
     try:
-        content = file.read_bytes()
         facts = Facts.model_validate_json(read_facts(content))
         tensors = load(content)
-    except ValidationError as error:
-        wrong = error.errors()[0]
-        raise unreadable(file, f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}") from error
     except (OSError, ValueError, LookupError, TypeError, RecursionError, SafetensorError) as error:
-        raise unreadable(file, (str(error).splitlines() or [type(error).__name__])[0]) from error
+        raise unreadable(file, error) from error
     nodes = check_nodes(facts, file, trust)
     conditioning = build_part("conditioning", nodes.conditioning, Unconditional, num_classes=facts.num_classes)
     check_shapes(nodes, facts, conditioning, tensors, file)
     generator = build_generator(nodes, facts, conditioning)
     generator.load_state_dict(tensors)
     prior = Prior(facts.latent_dim, facts.prior)
-    return Exported(Sampler(generator.eval().requires_grad_(False), prior, conditioning), facts)
+    return Trained(Sampler(generator.eval().requires_grad_(False), prior, conditioning), facts, file)
 
 
-def unreadable(file: Path, reason: str) -> UserError:
+def unreadable(file: Path, error: Exception) -> UserError:
     """The error for a file that is no export."""
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    if isinstance(error, ValidationError):
+        wrong = error.errors()[0]
+        reason = f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}"
     return UserError(
         f"{file} cannot be read as an exported generator ({reason}); write one by "
         "python -m gan_lightning export run=FOLDER format=safetensors out=FILE.safetensors"
@@ -157,12 +154,17 @@ def check_shapes(nodes: Any, facts: Facts, conditioning: Unconditional, tensors:
     """
     with torch.device("meta"), parameters_at_most(len(tensors)):
         expected = build_generator(nodes, facts, conditioning).state_dict()
-    shapes = {name: (tensor.shape, tensor.dtype) for name, tensor in expected.items()}
-    if shapes != {name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()}:
+    if expected.keys() != tensors.keys() or not all(fits(tensors[name], wanted) for name, wanted in expected.items()):
         raise UserError(
             f"{file} holds other weights than its description builds today: another version wrote it "
             f"({facts.gan_lightning:.20}); export the run again, or install that version"
         )
+
+
+def fits(tensor: Tensor, wanted: Tensor) -> bool:
+    """Whether a tensor of a file is what a network takes, in its type or rounded to float16."""
+    rounded = tensor.dtype == torch.float16 and wanted.is_floating_point()
+    return tensor.shape == wanted.shape and (rounded or tensor.dtype == wanted.dtype)
 
 
 @contextmanager
