@@ -32,13 +32,12 @@ def main(words: list[str]) -> None:
 
     import webbrowser
 
-    from gan_lightning.export.facts import read_run
-    from gan_lightning.export.page import make_page
+    from gan_lightning.export.page import make_page, read_shown
     from gan_lightning.files import write_atomically
     from gan_lightning.training.run_folder import open_run
 
-    page, _ = make_page(*read_run(run, options.weights, options.trust))
+    page = make_page([read_shown(run, options.weights, options.trust)])
     out = open_run(run)[0].path / PAGE
-    write_atomically(out, page.encode())
+    write_atomically(out, page.text.encode())
     opened = options.browser and webbrowser.open(out.as_uri())
     print(f"{'opened' if opened else 'open in a browser:'} {out}")

@@ -1,7 +1,7 @@
 """The command export: a trained generator as a file for other programs, or as a page for other people."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -23,12 +23,9 @@ class Options(RunOptions):
     all that it takes to build the generator again: gan_lightning.export.read_export("generator.safetensors").
     """
 
-    run: PathName = Field(description=RUN)
+    run: PathName | list[PathName] = Field(description=f"{RUN} Several for one page: run=[A,B].")
     format: Format = Field("html", description="html for a page, safetensors for weights and their description.")
     weights: Literal["ema", "raw"] = Field("ema", description="Averaged weights of the generator, or those as trained.")
-    bits: Literal[16, 8, 6] = Field(
-        16, description="Bits of each weight in a page; 8 or 6 make it smaller and its images less exact."
-    )
     out: PathName | None = Field(None, description="The file; null: playground.html or generator.safetensors, here.")
 
 
@@ -42,10 +39,7 @@ def main(words: list[str]) -> None:
     out = Path(options.out or NAMES[options.format])
     check_out(out, options.format)
 
-    from gan_lightning.export.facts import read_run
-
-    sampler, facts = read_run(find_run(options.run), options.weights, options.trust)
-    said = write_page(sampler, facts, options, out) if options.format == "html" else write_weights(sampler, facts, out)
+    said = write_page(options, out) if options.format == "html" else write_weights(options, out)
     print(f"{out}: {said}, {out.stat().st_size / 1e6:.1f} MB")
 
 
@@ -60,19 +54,34 @@ def check_out(out: Path, format: Format) -> None:
         raise UserError(f"out={out} is a folder; type out={out / NAMES[format]}")
 
 
-def write_weights(sampler: Any, facts: Any, out: Path) -> str:
+def write_weights(options: Options, out: Path) -> str:
     """Write the weights and their description; what was written, in words."""
+    if isinstance(options.run, list):
+        raise UserError(f"a file of weights holds one generator: type run={options.run[0]}, or format=html")
+
+    from gan_lightning.export.facts import read_run
     from gan_lightning.export.weights import write_export
 
+    sampler, facts = read_run(find_run(options.run), options.weights, options.trust)
     write_export(sampler, facts, out)
     return f"the generator ({facts.weights} weights) after {facts.generator_steps:,} generator steps"
 
 
-def write_page(sampler: Any, facts: Any, options: Options, out: Path) -> str:
+def write_page(options: Options, out: Path) -> str:
     """Write the page; what was written, in words."""
-    from gan_lightning.export.page import make_page
+    runs = [find_run(run) for run in read_runs(options.run)]
+
+    from gan_lightning.export.page import make_page, read_shown
     from gan_lightning.files import write_atomically
 
-    page, error = make_page(sampler, facts, options.bits)
-    write_atomically(out, page.encode())
-    return f"open it in a browser; its pixels differ from PyTorch's by {error:.2f}/255 at most (of 16 images)"
+    page = make_page([read_shown(run, options.weights, options.trust) for run in runs])
+    write_atomically(out, page.text.encode())
+    return f"open it in a browser; its pixels differ from PyTorch's by {page.error:.2f}/255 at most (of 16 images)"
+
+
+def read_runs(run: str | list[str]) -> list[str]:
+    """The runs that `run=` names, of which there is one at least."""
+    runs = [run] if isinstance(run, str) else run
+    if not runs:
+        raise UserError("run=[] names no run; type run=FOLDER, or run=[A,B] for a page of several")
+    return runs
