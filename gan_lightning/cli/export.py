@@ -69,7 +69,7 @@ def write_weights(options: Options, out: Path) -> str:
 
 def write_page(options: Options, out: Path) -> str:
     """Write the page; what was written, in words."""
-    runs = [find_run(run) for run in read_runs(options.run)]
+    runs = [find_run(run) for run in (options.run if isinstance(options.run, list) else [options.run])]
 
     from gan_lightning.export.page import make_page, read_shown
     from gan_lightning.files import write_atomically
@@ -77,11 +77,3 @@ def write_page(options: Options, out: Path) -> str:
     page = make_page([read_shown(run, options.weights, options.trust) for run in runs])
     write_atomically(out, page.text.encode())
     return f"open it in a browser; its pixels differ from PyTorch's by {page.error:.2f}/255 at most (of 16 images)"
-
-
-def read_runs(run: str | list[str]) -> list[str]:
-    """The runs that `run=` names, of which there is one at least."""
-    runs = [run] if isinstance(run, str) else run
-    if not runs:
-        raise UserError("run=[] names no run; type run=FOLDER, or run=[A,B] for a page of several")
-    return runs

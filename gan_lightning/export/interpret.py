@@ -22,7 +22,7 @@ def interpret(program: Program, *inputs: Tensor) -> Tensor:
     values = {**program.constants, **dict(zip(program.inputs, inputs, strict=True))}
     value = inputs[0]
     for operation in program.operations:
-        value = OPERATIONS[operation["op"]](operation, values.get).reshape(operation["shape"])  # type: ignore[arg-type]
+        value = OPERATIONS[operation["op"]](operation, values.get).reshape(operation["shape"])
         values[operation["out"]] = value
     return value
 
@@ -44,6 +44,17 @@ def of_weights(function: Callable[..., Tensor], *options: str) -> Callable[[Oper
     )
 
 
+def conv_transpose(op: Operation, get: Get) -> Tensor:
+    """A transposed convolution, padded where the shape of its output asks for it."""
+    x, stride, padding = get(op["x"]), op["stride"], op["padding"]
+    least = [
+        (side - 1) * step - 2 * pad + kernel
+        for side, step, pad, kernel in zip(op["from"][2:], stride, padding, op["kernel"][2:], strict=True)
+    ]
+    more = [side - small for side, small in zip(op["shape"][2:], least, strict=True)]
+    return F.conv_transpose2d(x, get(op["weight"]), get(op["bias"]), stride, padding, more, op["groups"])  # type: ignore[arg-type]
+
+
 def affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """A scale and a shift of each channel."""
     shape = (1, -1, *[1] * (x.ndim - 2))
@@ -58,7 +69,7 @@ def group_norm(op: Operation, get: Get) -> Tensor:
 OPERATIONS: dict[str, Callable[[Operation, Get], Tensor]] = {
     "linear": of_weights(F.linear),
     "conv2d": of_weights(F.conv2d, "stride", "padding", "groups"),
-    "conv_transpose2d": of_weights(F.conv_transpose2d, "stride", "padding", "groups"),
+    "conv_transpose2d": conv_transpose,
     "affine": of_weights(affine),
     "group_norm": group_norm,
     "permute": of_x(torch.permute, "axes"),
