@@ -1,12 +1,15 @@
 """A page opened from disk in headless Chromium, and what its controls show."""
 
 import base64
+import io
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from PIL import Image
+from torchvision.transforms.functional import pil_to_tensor
 
 CHROMIUM, DRIVER = (next(filter(None, map(shutil.which, names)), "") for names in (
     ("chromium", "chromium-browser", "google-chrome"), ("chromedriver",),
@@ -98,18 +101,9 @@ class Browser:
 
     def pixels(self, selector: str) -> torch.Tensor:
         """The pixels of the canvases that a CSS selector names, uint8 (N, 3, H, W)."""
-        found = self.run(
-            """return [...document.querySelectorAll(arguments[0])].map((canvas) => {
-              const { data, width, height } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-              return [height, width, btoa(String.fromCharCode(...data))];
-            });""",
-            selector,
-        )
-        pictures = [
-            torch.frombuffer(bytearray(base64.b64decode(text)), dtype=torch.uint8).reshape(height, width, 4)
-            for height, width, text in found
-        ]
-        return torch.stack(pictures).permute(0, 3, 1, 2)[:, :3]
+        script = "return [...document.querySelectorAll(arguments[0])].map((canvas) => canvas.toDataURL().split(',')[1])"
+        files = (io.BytesIO(base64.b64decode(text)) for text in self.run(script, selector))
+        return torch.stack([pil_to_tensor(Image.open(file).convert("RGB")) for file in files])
 
     def errors(self) -> list[str]:
         """What the console says, since it was last read."""

@@ -31,7 +31,7 @@ def digits(finished) -> Shown:
 
 @pytest.fixture(scope="module")
 def coded() -> list[Shown]:
-    """Two generators of the same latent codes, without a classifier; the second one's images are the first's negative."""
+    """Two generators of the same latent codes, without a classifier; the images of B are the negatives of A's."""
     sampler = sampler_of("mlp", LatentCodes(0, 3, 2), SHAPE, hidden=[16])
     other = sampler_of("mlp", LatentCodes(0, 3, 2), SHAPE, hidden=[16])
     with torch.no_grad():
@@ -99,7 +99,7 @@ def test_a_seed_draws_what_pytorch_does(page, digits):
     assert difference(page.pixels(GRID), drawn(digits.sampler, 18, 0)) <= 1
     page.click("#next-seed")
     assert difference(page.pixels(GRID), drawn(digits.sampler, 18, 1)) <= 1
-    page.press("#seed", Keys.CONTROL + "a", "1234567890", Keys.TAB)
+    page.press("#seed", Keys.CONTROL + "a" + Keys.NULL, "1234567890", Keys.TAB)
     assert difference(page.pixels(GRID), drawn(digits.sampler, 18, 1234567890)) <= 1
     page.click("#grid button:nth-child(5)")
     assert torch.equal(page.pixels(ONE)[0], page.pixels(GRID)[4])

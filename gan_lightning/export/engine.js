@@ -41,38 +41,16 @@ const each = (f) => (op, get) => {
   return out;
 };
 
-// out += a b, of a (m, k), b (k, n) and out (m, n), 4 rows and 2 columns at a time, whose sums stay in registers
-function addProduct(out, a, b, m, k, n) {
-  let row = 0;
-  for (; row + 4 <= m; row += 4) {
-    const a0 = row * k, a1 = a0 + k, a2 = a1 + k, a3 = a2 + k, o0 = row * n, o1 = o0 + n, o2 = o1 + n, o3 = o2 + n;
-    let c = 0;
-    for (; c + 2 <= n; c += 2) {
-      let s00 = 0, s01 = 0, s10 = 0, s11 = 0, s20 = 0, s21 = 0, s30 = 0, s31 = 0;
-      for (let i = 0, at = c; i < k; i++, at += n) {
-        const left = b[at], right = b[at + 1], w0 = a[a0 + i], w1 = a[a1 + i], w2 = a[a2 + i], w3 = a[a3 + i];
-        s00 += w0 * left; s01 += w0 * right;
-        s10 += w1 * left; s11 += w1 * right;
-        s20 += w2 * left; s21 += w2 * right;
-        s30 += w3 * left; s31 += w3 * right;
-      }
-      out[o0 + c] += s00; out[o0 + c + 1] += s01;
-      out[o1 + c] += s10; out[o1 + c + 1] += s11;
-      out[o2 + c] += s20; out[o2 + c + 1] += s21;
-      out[o3 + c] += s30; out[o3 + c + 1] += s31;
-    }
-    if (c < n) for (let r = row; r < row + 4; r++) out[r * n + c] += dot(a, r * k, 1, b, c, n, k);
+function dot(a, from, b, start, count) {
+  let sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0, i = 0;
+  for (; i + 4 <= count; i += 4, from += 4, start += 4) { // four sums, which need not wait for each other
+    sum0 += a[from] * b[start];
+    sum1 += a[from + 1] * b[start + 1];
+    sum2 += a[from + 2] * b[start + 2];
+    sum3 += a[from + 3] * b[start + 3];
   }
-  for (; row < m; row++) for (let c = 0; c < n; c++) out[row * n + c] += dot(a, row * k, 1, b, c, n, k);
-}
-
-function dot(a, from, step, b, start, stride, count) {
-  let even = 0, odd = 0, i = 0;
-  for (; i + 2 <= count; i += 2, from += 2 * step, start += 2 * stride) {
-    even += a[from] * b[start];
-    odd += a[from + step] * b[start + stride];
-  }
-  return even + odd + (i < count ? a[from] * b[start] : 0);
+  for (; i < count; i++) sum0 += a[from++] * b[start++];
+  return sum0 + sum1 + sum2 + sum3;
 }
 
 function linear(op, get) {
@@ -81,7 +59,7 @@ function linear(op, get) {
   const out = new Float32Array(rows * outputs);
   for (let row = 0; row < rows; row++)
     for (let o = 0; o < outputs; o++)
-      out[row * outputs + o] = (bias ? bias[o] : 0) + dot(weight, o * inputs, 1, x, row * inputs, 1, inputs);
+      out[row * outputs + o] = (bias ? bias[o] : 0) + dot(weight, o * inputs, x, row * inputs, inputs);
   return out;
 }
 

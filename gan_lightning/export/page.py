@@ -31,7 +31,7 @@ MOST_ERROR = 1.0
 DIRECTIONS = 8
 """Latent directions that have a slider."""
 
-FILES = ("page.css", "engine.js", "latents.js", "worker.js", "drawing.js", "pins.js", "map.js", "playground.js")
+FILES = ("page.css", *map("{}.js".format, "product engine latents worker drawing pins map playground".split()))
 """Files of this package that template.html takes in, each where it names it in double braces."""
 
 

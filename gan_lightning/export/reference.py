@@ -2,12 +2,11 @@
 
 from typing import NamedTuple
 
-import torch
 from torch import nn
 
 from gan_lightning.build import build_data
 from gan_lightning.errors import UserError
-from gan_lightning.evaluation.extractor import SHIPPED, load_extractor
+from gan_lightning.evaluation.extractor import SHIPPED, Extractor, load_extractor
 from gan_lightning.training.run_folder import open_run
 
 
@@ -40,8 +39,12 @@ def reference_of(run: str, trust: bool = False) -> Reference | None:
     if data.reference is None:
         return None
     extractor = load_extractor(SHIPPED, data.reference)
-    card = extractor.card
-    if card["channels"] != data.image_shape[0] or card["classes"] != len(data.class_names):
-        return None
-    network = torch.nn.Sequential(*extractor.classifier.body, extractor.classifier.head, nn.Softmax(1)).eval()
-    return Reference(extractor.name, network, list(data.class_names), card["test_accuracy"])
+    if extractor.card["channels"] != data.image_shape[0] or extractor.card["classes"] != len(data.class_names):
+        return None  # such as stacked digits, of which it classifies each channel
+    return as_reference(extractor, list(data.class_names))
+
+
+def as_reference(extractor: Extractor, classes: list[str]) -> Reference:
+    """A reference classifier, as a page carries it."""
+    network = nn.Sequential(*extractor.classifier.body, extractor.classifier.head, nn.Softmax(1)).eval()
+    return Reference(extractor.name, network, classes, extractor.card["test_accuracy"])
