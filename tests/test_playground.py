@@ -186,19 +186,13 @@ def test_the_way_between_pins_ends_at_them(page):
     page.rest()
 
 
-@pytest.mark.parametrize(
-    ("button", "name", "size"),
-    [
-        ("#save-one", "image.png", (112, 112)),
-        ("#save-grid", "samples-0.png", (3 * 120 - 8, 6 * 120 - 8)),
-        ("#save-strip", "between.png", (9 * 120 - 8, 112)),
-    ],
-)
-def test_pictures_are_saved_as_png(page, downloads, button, name, size):
-    page.click(button)
-    wait_for(downloads / name)
-    with Image.open(downloads / name) as picture:
-        assert picture.format == "PNG" and picture.size == size
+def test_pictures_are_saved_as_png(page, downloads):
+    sizes = {"image": (112, 112), "samples-0": (3 * 120 - 8, 6 * 120 - 8), "between": (9 * 120 - 8, 112)}
+    for button, (name, size) in zip(("#save-one", "#save-grid", "#save-strip"), sizes.items(), strict=True):
+        page.click(button)
+        wait_for(downloads / f"{name}.png")
+        with Image.open(downloads / f"{name}.png") as picture:
+            assert picture.format == "PNG" and picture.size == size
 
 
 def wait_for(file: Path, seconds: float = 20) -> None:

@@ -120,3 +120,20 @@ function rgbOf(number) {
 const top1 = (probabilities) => probabilities.indexOf(Math.max(...probabilities));
 
 const percent = (share) => `${Math.round(100 * share)} %`;
+
+// Pictures
+
+async function save(canvases, columns, name) {
+  await atRest();
+  const { width, height } = canvases[0], scale = Math.max(1, Math.round(112 / height)), gap = canvases.length > 1 ? 2 * scale : 0;
+  const rows = Math.ceil(canvases.length / columns), picture = document.createElement("canvas");
+  picture.width = columns * (width * scale + gap) - gap;
+  picture.height = rows * (height * scale + gap) - gap;
+  const context = picture.getContext("2d");
+  context.fillStyle = "#202020";
+  context.fillRect(0, 0, picture.width, picture.height);
+  context.imageSmoothingEnabled = false;
+  canvases.forEach((canvas, i) => context.drawImage(canvas, (i % columns) * (width * scale + gap),
+    Math.floor(i / columns) * (height * scale + gap), width * scale, height * scale));
+  make("a", { download: name, href: picture.toDataURL("image/png") }).click();
+}

@@ -77,10 +77,14 @@ function showClass(run, index, probabilities) {
 
 function countClasses(classes) {
   const found = state.seen.filter((number) => number !== null);
-  element("legend").replaceChildren(...classes.map((name, number) => {
+  showLegend("legend", classes.map((name, number) => `${name}: ${found.filter((each) => each === number).length}`));
+}
+
+function showLegend(id, texts) {
+  element(id).replaceChildren(...texts.map((text, number) => {
     const item = make("li"), chip = make("i");
     chip.style.background = colorOf(number);
-    item.append(chip, ` ${name}: ${found.filter((each) => each === number).length}`);
+    item.append(chip, ` ${text}`);
     return item;
   }));
 }
@@ -94,6 +98,9 @@ function describeClassifier() {
   element("classifier").textContent = `Under each image stands the class that the reference classifier sees in it ` +
     `(${content.runs[state.run].classifier}, right about ${(100 * classifier.test_accuracy).toFixed(1)} % of real test images). In this grid:`;
   countClasses(classifier.classes);
+  showLegend("map-legend", classifier.classes);
+  const longest = Math.max(...classifier.classes.map((name) => name.length));
+  element("one").style.setProperty("--name", `${Math.min(12, longest + 1)}ch`);
 }
 
 // Controls
@@ -232,23 +239,6 @@ function connect() {
   element("reset").addEventListener("click", () => { directions.forEach((_, k) => setMove(k, 0)); redraw(); });
   element("save-one").addEventListener("click", () => save(canvasesIn("one"), content.runs.length, "image.png"));
   element("save-grid").addEventListener("click", () => save(canvasesIn("grid"), COLUMNS, `samples-${state.seed}.png`));
-}
-
-// Pictures
-
-async function save(canvases, columns, name) {
-  await atRest();
-  const { width, height } = canvases[0], scale = Math.max(1, Math.round(112 / height)), gap = canvases.length > 1 ? 2 * scale : 0;
-  const rows = Math.ceil(canvases.length / columns), picture = document.createElement("canvas");
-  picture.width = columns * (width * scale + gap) - gap;
-  picture.height = rows * (height * scale + gap) - gap;
-  const context = picture.getContext("2d");
-  context.fillStyle = "#202020";
-  context.fillRect(0, 0, picture.width, picture.height);
-  context.imageSmoothingEnabled = false;
-  canvases.forEach((canvas, i) => context.drawImage(canvas, (i % columns) * (width * scale + gap),
-    Math.floor(i / columns) * (height * scale + gap), width * scale, height * scale));
-  make("a", { download: name, href: picture.toDataURL("image/png") }).click();
 }
 
 // The facts
