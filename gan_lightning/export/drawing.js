@@ -106,7 +106,7 @@ function opinionPlace(place) {
 }
 
 // Colors of classes, apart also for most who see fewer colors; beyond ten, around the circle
-const PALETTE = ["#4477aa", "#ee7733", "#228833", "#cc3311", "#aa3377", "#997700", "#009988", "#6655cc", "#66717e", "#c2509b"];
+const PALETTE = ["#4477aa", "#ee7733", "#228833", "#cc3311", "#aa3377", "#997700", "#009988", "#6655cc", "#66717e", "#2fa4d8"];
 
 const colorOf = (number) => PALETTE[number] ?? `hsl(${(number * 137.5) % 360} 60% 45%)`;
 

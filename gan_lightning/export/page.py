@@ -31,7 +31,9 @@ MOST_ERROR = 1.0
 DIRECTIONS = 8
 """Latent directions that have a slider."""
 
-FILES = ("page.css", *map("{}.js".format, "product engine latents worker drawing pins map playground".split()))
+SCRIPTS = ("product", "engine", "latents", "worker", "drawing", "pins", "map", "playground")
+
+FILES = ("page.css", *(f"{name}.js" for name in SCRIPTS))
 """Files of this package that template.html takes in, each where it names it in double braces."""
 
 
