@@ -74,7 +74,7 @@ class Generator:
     @property
     def class_names(self) -> list[str]:
         """The name of each class; its number where the data set is no longer there to tell."""
-        return self.facts.classes
+        return self.facts.drawn_classes
 
     def to_numbers(self, labels: Labels | None) -> Tensor | None:
         """Labels as numbers, int64 (K,); None for None."""

@@ -54,7 +54,6 @@ OF_COMMANDS = {
     "name",
     "dir",
     "trust",
-    "bits",
     "browser",
 }
 """Options of commands other than training."""

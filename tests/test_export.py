@@ -1,8 +1,6 @@
 """Exports: what is read back draws the same, a page computes what PyTorch does, and a stranger's file is data."""
 
 import json
-import shutil
-import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,37 +17,13 @@ from gan_lightning.export import read_export
 from gan_lightning.export.card import describe
 from gan_lightning.export.facts import Facts
 from gan_lightning.export.onnx_file import NEEDED, encode_onnx, running
-from gan_lightning.export.page import make_page, rounded
 from gan_lightning.export.parity import check_parity
-from gan_lightning.export.program import trace
 from gan_lightning.export.weights import KEY, MAX_FACTS, encode_export
-from gan_lightning.models.conditioning import ClassLabels, LatentCodes, Unconditional
-from gan_lightning.models.prior import Prior
 from gan_lightning.networks.heads import apply_spectral_norm
-from gan_lightning.sampling import Sampler
-from tests.helpers import ROOT, built, make_generator
-
-SHAPE = (1, 16, 16)
+from tests.exports import GENERATORS, facts_of, sampler_of
+from tests.helpers import built
 
 CLASSES = {"_target_": "gan_lightning.models.ClassLabels", "discriminator": "none"}
-
-
-def facts_of(network: dict, conditioning: dict, sampler: Sampler, shape=SHAPE) -> Facts:
-    return Facts(
-        network=network, conditioning=conditioning, image_shape=shape, latent_dim=sampler.prior.dim,
-        num_classes=sampler.conditioning.num_classes, classes=[], prior=sampler.prior.distribution, weights="raw",
-        generator_steps=0, images_seen=0, data="MNIST", recipe={}, scores=[], gan_lightning="0", torch="0",
-    )  # fmt: skip
-
-
-def sampler_of(network: str, conditioning=None, shape=SHAPE, prior="normal", **options) -> Sampler:
-    conditioning = conditioning or Unconditional(0)
-    generator = make_generator(network, shape, 10, conditioning.condition_dim, **options).eval()
-    for module in generator.modules():  # statistics and scales as if it had been trained
-        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
-            module.running_mean.normal_()
-            module.running_var.uniform_(0.5, 2)
-    return Sampler(generator, Prior(10, prior), conditioning)
 
 
 # The file of weights
@@ -192,7 +166,7 @@ needs_onnx = pytest.mark.skipif(
 @needs_onnx
 @pytest.mark.parametrize("name", ["dcgan", "mlp", "conv_pool", "r3gan", "resnet", "sagan"])
 def test_onnx_computes_what_pytorch_does(name):
-    sampler = sampler_of(name, **{"shape": SHAPE, **GENERATORS[name]})
+    sampler = sampler_of(name, **GENERATORS[name])
     facts = facts_of({"_target_": "x.Generator"}, {}, sampler)
     content = encode_onnx(sampler, facts)
     assert check_parity(sampler, running(content)) < 0.1
@@ -221,96 +195,7 @@ def test_onnx_without_its_packages_says_what_to_type(finished, monkeypatch, tmp_
     assert not list(tmp_path.iterdir())
 
 
-# The page
-
-
-needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
-
-GENERATORS = {
-    "dcgan": {"hidden": [16], "width": 4},
-    "dcgan with 5x5 kernels": {"width": 4, "kernel": 5, "output": "sigmoid", "shape": (3, 16, 24)},
-    "dcgan with layer norms": {"hidden": [16], "width": 4, "norm": "layer"},
-    "dcgan with instance norms": {"width": 4, "norm": "instance"},
-    "mlp": {"hidden": [16], "conditioning": ClassLabels(4, "none"), "prior": "uniform"},
-    "maxout_mlp": {"hidden": [16], "prior": "uniform_unit_variance"},
-    "conv_pool": {"hidden": 16, "width": 4, "conditioning": LatentCodes(0, 3, 2)},
-    "began": {"width": 4},
-    "r3gan": {"width": 4, "group_size": 4},
-    "resnet": {"width": 4, "norm": "conditional", "conditioning": ClassLabels(3, "none")},
-    "sagan": {"width": 8},
-}
-
-
-@pytest.mark.slow
-@needs_node
-@pytest.mark.parametrize("name", GENERATORS)
-def test_a_page_computes_what_pytorch_does(name, tmp_path):
-    options = {"shape": SHAPE, **GENERATORS[name]}
-    sampler = sampler_of(name.split()[0], **options)
-    facts = facts_of({"_target_": "x.Generator"}, {}, sampler, options["shape"])
-    page, error = make_page(sampler, facts)
-    (tmp_path / "page.html").write_text(page)
-    count, seed = 7, 5  # 70 coordinates: not a multiple of 16
-    z, y = sampler.sample_inputs(count, seed)
-    asked = {
-        "inputs": [{"z": a, "y": b} for a, b in zip(z.tolist(), y.tolist(), strict=True)],
-        "count": count,
-        "seed": seed,
-    }
-    words = ["node", str(ROOT / "tests" / "engine.mjs"), str(tmp_path / "page.html")]
-    done = subprocess.run(words, input=json.dumps(asked), capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    images = torch.tensor(found["images"]).reshape(count, *options["shape"])
-    assert (images - sampler.generate(sampler.sample_inputs(count, seed))).abs().max() * 127.5 < 1
-    assert error < 1
-    latents = torch.tensor([each["z"] for each in found["latents"]])
-    torch.testing.assert_close(latents, z, atol=1e-5, rtol=1e-5)
-    if isinstance(sampler.conditioning, LatentCodes):
-        continuous = torch.tensor([each["continuous"] for each in found["latents"]])
-        torch.testing.assert_close(continuous, y[:, sampler.conditioning.categories :])
-
-
-def test_a_page_fetches_nothing(finished, tmp_path, capsys):
-    run_command("export", f"run={finished.path}", f"out={tmp_path / 'page.html'}")
-    page = (tmp_path / "page.html").read_text()
-    assert "{{" not in page and page.count("<script") == 4
-    assert not any(word in page for word in ("http://", "https://", "src=", "@import", "url("))
-    assert "differ from PyTorch's by 0." in capsys.readouterr().out
-
-
-def test_explore_writes_the_page_into_the_run_folder(finished, capsys):
-    run_command("explore", f"run={finished.path}", "browser=false")
-    assert (finished.path / "playground.html").is_file() and "open in a browser: " in capsys.readouterr().out
-
-
-class Sorted(torch.nn.Module):
-    def forward(self, z, y):
-        return self.inner(z)
-
-    def __init__(self):
-        super().__init__()
-        self.inner = Inner()
-
-
-class Inner(torch.nn.Module):
-    def forward(self, z):
-        return z.sort(1).values
-
-
-def test_a_layer_that_a_page_cannot_carry_is_named():
-    with pytest.raises(UserError, match=r"cannot carry the layer inner, Inner \(sort\); type format=safetensors"):
-        trace(Sorted(), 4, 0)
-
-
-def test_rounding_to_fewer_bits():
-    weights = torch.randn(7, 30)
-    assert (rounded(weights, 16) - weights).abs().max() <= weights.abs().max() * 2**-11
-    for bits, levels in ((8, 127), (6, 31)):
-        steps = weights.abs().amax(1, keepdim=True) / levels
-        assert ((rounded(weights, bits) - weights).abs() <= steps * 0.5001).all()
-    assert torch.equal(rounded(torch.zeros(2, 3), 8), torch.zeros(2, 3))
-    assert torch.equal(rounded(weights[0], 8), weights[0])
+# Mistakes
 
 
 @pytest.mark.parametrize(

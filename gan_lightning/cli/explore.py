@@ -34,13 +34,12 @@ def main(words: list[str]) -> None:
     import webbrowser
 
     from gan_lightning.export import read_trained
-    from gan_lightning.export.page import make_page
+    from gan_lightning.export.page import make_page, show
     from gan_lightning.files import write_atomically
 
     trained = read_trained(run, options.weights, options.trust)
-    page, _ = make_page(trained.sampler, trained.facts)
-    out = page_of(trained.file)
-    write_atomically(out, page.encode())
+    page, out = make_page([show(trained)]), page_of(trained.file)
+    write_atomically(out, page.text.encode())
     opened = options.browser and webbrowser.open(out.as_uri())
     print(f"{'opened' if opened else 'open in a browser:'} {out}")
 

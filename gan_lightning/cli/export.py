@@ -28,14 +28,11 @@ class Options(RunOptions):
     programs. Beside the latter two, a model card says what the generator is, how it was trained and what it scores.
     """
 
-    run: PathName = Field(description=RUN)
+    run: PathName | list[PathName] = Field(description=f"{RUN} Several for one page: run=[A,B].")
     format: Format = Field(
         "html", description="html for a page, safetensors for weights that this program reads, onnx for others."
     )
     weights: Literal["ema", "raw"] = Field("ema", description="Averaged weights of the generator, or those as trained.")
-    bits: Literal[16, 8, 6] = Field(
-        16, description="Bits of each weight in a page; 8 or 6 make it smaller and its images less exact."
-    )
     half: bool = Field(False, description="Whether safetensors holds numbers of 16 bits, in half the bytes.")
     license: str | None = Field(
         None, description="License of the weights, such as MIT or CC-BY-4.0, for the model card; null: none is named."
@@ -59,12 +56,7 @@ def main(words: list[str]) -> None:
     if options.half and options.format != "safetensors":
         raise UserError("half=true is for format=safetensors alone; leave it out")
 
-    from gan_lightning.export import read_trained
-
-    trained = read_trained(find_run(options.run), options.weights, options.trust)
-    if options.license is not None:
-        trained = trained._replace(facts=trained.facts.model_copy(update={"license": options.license}))
-    WRITERS[options.format](trained, options, out)
+    WRITERS[options.format](options, out)
 
 
 def check_out(out: Path, format: Format) -> None:
@@ -78,8 +70,27 @@ def check_out(out: Path, format: Format) -> None:
         raise UserError(f"out={out} is a folder; type out={out / NAMES[format]}")
 
 
-def write_weights(trained: "Trained", options: Options, out: Path) -> None:
+def read_one(options: Options) -> "Trained":
+    """The one generator that a file of weights holds.
+
+    Raises:
+        UserError: There are several.
+    """
+    if isinstance(options.run, list):
+        raise UserError(f"a file of weights holds one generator: type run={options.run[0]}, or format=html")
+
+    from gan_lightning.export import read_trained
+
+    trained = read_trained(find_run(options.run), options.weights, options.trust)
+    if options.license is None:
+        return trained
+    return trained._replace(facts=trained.facts.model_copy(update={"license": options.license}))
+
+
+def write_weights(options: Options, out: Path) -> None:
     """Write the weights and their description, once it is sure that these draw the same images."""
+    trained = read_one(options)
+
     from gan_lightning.export.parity import check_parity
     from gan_lightning.export.weights import decode_export, encode_export
     from gan_lightning.files import write_atomically
@@ -90,8 +101,10 @@ def write_weights(trained: "Trained", options: Options, out: Path) -> None:
     report(trained, difference, out)
 
 
-def write_onnx(trained: "Trained", options: Options, out: Path) -> None:
+def write_onnx(options: Options, out: Path) -> None:
     """Write the network as ONNX, once it is sure that it draws the same images."""
+    trained = read_one(options)
+
     from gan_lightning.export.onnx_file import encode_onnx, running
     from gan_lightning.export.parity import check_parity
     from gan_lightning.files import write_atomically
@@ -114,16 +127,19 @@ def report(trained: "Trained", difference: float, out: Path) -> None:
     )
 
 
-def write_page(trained: "Trained", options: Options, out: Path) -> None:
-    """Write the page."""
-    from gan_lightning.export.page import make_page
+def write_page(options: Options, out: Path) -> None:
+    """Write the page of one generator or of several."""
+    runs = [find_run(run) for run in (options.run if isinstance(options.run, list) else [options.run])]
+
+    from gan_lightning.export import read_trained
+    from gan_lightning.export.page import make_page, show
     from gan_lightning.files import write_atomically
 
-    page, error = make_page(trained.sampler, trained.facts, options.bits)
-    write_atomically(out, page.encode())
+    page = make_page([show(read_trained(run, options.weights, options.trust)) for run in runs])
+    write_atomically(out, page.text.encode())
     print(
-        f"{out}: open it in a browser; its pixels differ from PyTorch's by {error:.2f}/255 at most (of 16 images), "
-        f"{out.stat().st_size / 1e6:.1f} MB"
+        f"{out}: open it in a browser; {out.stat().st_size / 1e6:.1f} MB; its pixels differ from PyTorch's by "
+        f"{page.error:.2f}/255 at most (of 16 images)"
     )
 
 

@@ -1,5 +1,5 @@
 "use strict";
-// A generator's forward pass. An array is a Float32Array; its shape stands in the operation that made it.
+// A network's forward pass. An array is a Float32Array; its shape stands in the operation that made it.
 
 const size = (shape) => shape.reduce((product, side) => product * side, 1);
 
@@ -19,42 +19,47 @@ function halfToFloat(bits) {
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
-const READ = {
-  f32: (bytes, shape) => new Float32Array(bytes.slice(0, 4 * size(shape)).buffer),
-  // all low bytes, then all high bytes: so they take less room compressed
-  f16: (bytes, shape) => {
-    const count = size(shape), table = Float32Array.from({ length: 65536 }, (_, bits) => halfToFloat(bits));
-    return Float32Array.from({ length: count }, (_, i) => table[bytes[i] | (bytes[count + i] << 8)]);
-  },
-  // a scale for each row, then numbers from -127 to 127
-  i8: (bytes, shape) => {
-    const rows = shape[0], count = size(shape), width = count / rows;
-    const scales = new Float32Array(bytes.slice(0, 4 * rows).buffer);
-    const numbers = new Int8Array(bytes.slice(4 * rows, 4 * rows + count).buffer);
-    return Float32Array.from(numbers, (number, i) => number * scales[Math.floor(i / width)]);
-  },
-};
+const HALVES = Float32Array.from({ length: 65536 }, (_, bits) => halfToFloat(bits));
 
-async function readConstants(table, base64) {
-  const bytes = await unzip(asBytes(base64));
-  return Object.fromEntries(
-    table.map(({ name, kind, shape, offset }) => [name, READ[kind](bytes.subarray(offset), shape)]));
+// float16: all low bytes, then all high bytes, so that they take less room compressed
+function readConstant(bytes, { half, shape, offset }) {
+  const count = size(shape), own = bytes.subarray(offset);
+  if (!half) return new Float32Array(own.slice(0, 4 * count).buffer);
+  return Float32Array.from({ length: count }, (_, i) => HALVES[own[i] | (own[count + i] << 8)]);
 }
+
+// A program whose constants are arrays, by their names
+const withConstants = (program, bytes) => ({
+  ...program, constants: Object.fromEntries(program.constants.map((entry) => [entry.name, readConstant(bytes, entry)])),
+});
 
 // Operations: each takes the operation, and a function that gives an array by its name
 
-const each = (f) => (op, get) => get(op.x).map((value) => f(value, op));
+const each = (f) => (op, get) => {
+  const x = get(op.x), out = new Float32Array(x.length);
+  for (let i = 0; i < x.length; i++) out[i] = f(x[i], op);
+  return out;
+};
+
+function dot(a, from, b, start, count) {
+  let sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0, i = 0;
+  for (; i + 4 <= count; i += 4, from += 4, start += 4) { // four sums, which need not wait for each other
+    sum0 += a[from] * b[start];
+    sum1 += a[from + 1] * b[start + 1];
+    sum2 += a[from + 2] * b[start + 2];
+    sum3 += a[from + 3] * b[start + 3];
+  }
+  for (; i < count; i++) sum0 += a[from++] * b[start++];
+  return sum0 + sum1 + sum2 + sum3;
+}
 
 function linear(op, get) {
   const x = get(op.x), weight = get(op.weight), bias = op.bias && get(op.bias);
   const outputs = op.shape[op.shape.length - 1], inputs = weight.length / outputs, rows = x.length / inputs;
   const out = new Float32Array(rows * outputs);
   for (let row = 0; row < rows; row++)
-    for (let o = 0; o < outputs; o++) {
-      let sum = bias ? bias[o] : 0;
-      for (let i = 0, w = o * inputs, v = row * inputs; i < inputs; i++) sum += weight[w + i] * x[v + i];
-      out[row * outputs + o] = sum;
-    }
+    for (let o = 0; o < outputs; o++)
+      out[row * outputs + o] = (bias ? bias[o] : 0) + dot(weight, o * inputs, x, row * inputs, inputs);
   return out;
 }
 
@@ -64,53 +69,65 @@ function startWithBias(op, get) {
   return out;
 }
 
-// The output columns (rows) that a kernel's column reaches: from the first to the last i with 0 <= i s + k - p < end
+// The positions i of a map of `count` pixels whose kernel's column k lies inside `end` pixels: 0 <= i s + k - p < end
 const first = (k, padding, stride) => Math.max(0, Math.ceil((padding - k) / stride));
 const last = (k, padding, stride, end, count) => Math.min(count - 1, Math.floor((end - 1 - k + padding) / stride));
 
+// Calls visit(place in the large map, place in the small map, how many pixels on, row of the matrix) for each row of
+// pixels that a pixel of the kernel meets: the small map's pixels lie `stride` apart in the large one
+function meet({ channels, large: [height, width], small: [H, W], kernel: [KH, KW], stride: [sy, sx], padding: [py, px] }, visit) {
+  for (let c = 0, row = 0; c < channels; c++)
+    for (let ky = 0; ky < KH; ky++)
+      for (let kx = 0; kx < KW; kx++, row++) {
+        const left = first(kx, px, sx), count = last(kx, px, sx, width, W) - left + 1;
+        for (let y = first(ky, py, sy), bottom = last(ky, py, sy, height, H); y <= bottom; y++)
+          visit((c * height + y * sy + ky - py) * width + left * sx + kx - px, (row * H + y) * W + left, count);
+      }
+}
+
+// A matrix product with a column for each output pixel, which holds the input pixels under the kernel
 function conv2d(op, get) {
-  const x = get(op.x), weight = get(op.weight), out = startWithBias(op, get);
-  const [, inputs, height, width] = op.from, [, outputs, H, W] = op.shape, [, , KH, KW] = op.kernel;
-  const [sy, sx] = op.stride, [py, px] = op.padding, perGroup = inputs / op.groups, outPerGroup = outputs / op.groups;
-  for (let o = 0; o < outputs; o++)
-    for (let j = 0; j < perGroup; j++) {
-      const plane = (Math.floor(o / outPerGroup) * perGroup + j) * height * width;
-      for (let ky = 0; ky < KH; ky++)
-        for (let kx = 0; kx < KW; kx++) {
-          const w = weight[((o * perGroup + j) * KH + ky) * KW + kx];
-          const left = first(kx, px, sx), right = last(kx, px, sx, width, W);
-          for (let y = first(ky, py, sy), bottom = last(ky, py, sy, height, H); y <= bottom; y++) {
-            const from = plane + (y * sy + ky - py) * width + kx - px, to = (o * H + y) * W;
-            for (let c = left; c <= right; c++) out[to + c] += w * x[from + c * sx];
-          }
-        }
-    }
+  const x = get(op.x), weight = get(op.weight), out = startWithBias(op, get), { groups } = op;
+  const [, inputs, height, width] = op.from, [, outputs, H, W] = op.shape, [, , KH, KW] = op.kernel, [, sx] = op.stride;
+  const channels = inputs / groups, k = channels * KH * KW, n = H * W, m = outputs / groups;
+  const places = { channels, large: [height, width], small: [H, W], kernel: [KH, KW], stride: op.stride, padding: op.padding };
+  for (let g = 0; g < groups; g++) {
+    const columns = new Float32Array(k * n), plane = x.subarray(g * channels * height * width);
+    meet(places, (from, to, count) => { for (let i = 0; i < count; i++) columns[to + i] = plane[from + i * sx]; });
+    addProduct(out.subarray(g * m * n, (g + 1) * m * n), weight.subarray(g * m * k, (g + 1) * m * k), columns, m, k, n);
+  }
   return out;
 }
 
+// The other way: what each input pixel gives to the output pixels under the kernel, added up
 function convTranspose2d(op, get) {
-  const x = get(op.x), weight = get(op.weight), out = startWithBias(op, get);
-  const [, inputs, height, width] = op.from, [, outputs, H, W] = op.shape, [, , KH, KW] = op.kernel;
-  const [sy, sx] = op.stride, [py, px] = op.padding, perGroup = inputs / op.groups, outPerGroup = outputs / op.groups;
-  for (let i = 0; i < inputs; i++)
-    for (let j = 0; j < outPerGroup; j++) {
-      const plane = (Math.floor(i / perGroup) * outPerGroup + j) * H * W;
-      for (let ky = 0; ky < KH; ky++)
-        for (let kx = 0; kx < KW; kx++) {
-          const w = weight[((i * outPerGroup + j) * KH + ky) * KW + kx];
-          const left = first(kx, px, sx), right = last(kx, px, sx, W, width);
-          for (let y = first(ky, py, sy), bottom = last(ky, py, sy, H, height); y <= bottom; y++) {
-            const to = plane + (y * sy + ky - py) * W + kx - px, from = (i * height + y) * width;
-            for (let c = left; c <= right; c++) out[to + c * sx] += w * x[from + c];
-          }
-        }
-    }
+  const x = get(op.x), weight = get(op.weight), out = startWithBias(op, get), { groups } = op;
+  const [, inputs, height, width] = op.from, [, outputs, H, W] = op.shape, [, , KH, KW] = op.kernel, [, sx] = op.stride;
+  const channels = outputs / groups, m = channels * KH * KW, n = height * width, k = inputs / groups;
+  const places = { channels, large: [H, W], small: [height, width], kernel: [KH, KW], stride: op.stride, padding: op.padding };
+  op.turned ??= turned(weight, groups, k, m);
+  for (let g = 0; g < groups; g++) {
+    const columns = new Float32Array(m * n), plane = out.subarray(g * channels * H * W);
+    addProduct(columns, op.turned.subarray(g * m * k, (g + 1) * m * k), x.subarray(g * k * n, (g + 1) * k * n), m, k, n);
+    meet(places, (to, from, count) => { for (let i = 0; i < count; i++) plane[to + i * sx] += columns[from + i]; });
+  }
+  return out;
+}
+
+// Matrices (groups, rows, columns) with rows and columns swapped
+function turned(weight, groups, rows, columns) {
+  const out = new Float32Array(weight.length);
+  for (let g = 0; g < groups; g++)
+    for (let r = 0; r < rows; r++)
+      for (let c = 0; c < columns; c++) out[(g * columns + c) * rows + r] = weight[(g * rows + r) * columns + c];
   return out;
 }
 
 function affine(op, get) {
   const x = get(op.x), scale = get(op.weight), shift = get(op.bias), pixels = x.length / op.shape[1];
-  return x.map((value, i) => value * scale[Math.floor(i / pixels)] + shift[Math.floor(i / pixels)]);
+  const out = new Float32Array(x.length);
+  for (let c = 0, i = 0; i < x.length; c++) for (const end = i + pixels; i < end; i++) out[i] = x[i] * scale[c] + shift[c];
+  return out;
 }
 
 function groupNorm(op, get) {
@@ -146,7 +163,9 @@ function repeated(from, shape) {
 const both = (f) => (op, get) => {
   op.indices ??= op.shapes.map((shape) => repeated(shape, op.shape));
   const a = get(op.x), b = get(op.second), [ia, ib] = op.indices;
-  return Float32Array.from(ia, (index, i) => f(a[index], b[ib[i]]));
+  const out = new Float32Array(ia.length);
+  for (let i = 0; i < out.length; i++) out[i] = f(a[ia[i]], b[ib[i]]);
+  return out;
 };
 
 function permute(op, get) {
@@ -163,14 +182,10 @@ function permute(op, get) {
 
 function matmul(op, get) {
   const a = get(op.x), b = get(op.second), out = new Float32Array(size(op.shape));
-  const [n, m] = op.shape.slice(-2), k = op.shapes[0][op.shapes[0].length - 1];
+  const [m, n] = op.shape.slice(-2), k = op.shapes[0][op.shapes[0].length - 1];
   const [ia, ib] = op.shapes.map((shape) => repeated(shape.slice(0, -2), op.shape.slice(0, -2)));
-  for (let batch = 0; batch < out.length / (n * m); batch++)
-    for (let row = 0; row < n; row++)
-      for (let i = 0; i < k; i++) {
-        const value = a[(ia[batch] * n + row) * k + i], from = (ib[batch] * k + i) * m, to = (batch * n + row) * m;
-        for (let c = 0; c < m; c++) out[to + c] += value * b[from + c];
-      }
+  for (let i = 0; i < out.length / (m * n); i++)
+    addProduct(out.subarray(i * m * n, (i + 1) * m * n), a.subarray(ia[i] * m * k), b.subarray(ib[i] * k * n), m, k, n);
   return out;
 }
 
@@ -195,6 +210,27 @@ function upsample(op, get) {
   return out;
 }
 
+function maxPool(op, get) {
+  const x = get(op.x), [, channels, height, width] = op.from, [, , H, W] = op.shape, [KH, KW] = op.size;
+  const out = new Float32Array(channels * H * W).fill(-Infinity);
+  for (let c = 0, i = 0; c < channels; c++)
+    for (let y = 0; y < H; y++)
+      for (let column = 0; column < W; column++, i++)
+        for (let ky = 0; ky < KH; ky++)
+          for (let kx = 0; kx < KW; kx++)
+            out[i] = Math.max(out[i], x[(c * height + y * KH + ky) * width + column * KW + kx]);
+  return out;
+}
+
+function mean(op, get) {
+  const x = get(op.x), channels = op.shape[1], pixels = x.length / channels;
+  return Float32Array.from({ length: channels }, (_, c) => {
+    let sum = 0;
+    for (let i = c * pixels; i < (c + 1) * pixels; i++) sum += x[i];
+    return sum / pixels;
+  });
+}
+
 function concatenate(op, get) {
   const out = new Float32Array(size(op.shape));
   let offset = 0;
@@ -207,7 +243,7 @@ function concatenate(op, get) {
 
 const OPERATIONS = {
   linear, conv2d, conv_transpose2d: convTranspose2d, affine, group_norm: groupNorm, permute, matmul, softmax, upsample,
-  cat: concatenate,
+  max_pool2d: maxPool, mean, cat: concatenate,
   reshape: (op, get) => get(op.x),
   relu: each((v) => (v > 0 ? v : 0)),
   leaky_relu: each((v, op) => (v > 0 ? v : v * op.negative_slope)),
@@ -221,65 +257,10 @@ const OPERATIONS = {
   div: both((a, b) => a / b),
 };
 
-// An image, its channels one after the other, in [-1, 1]
-function generate(program, constants, z, y) {
-  const values = { z: Float32Array.from(z), y: Float32Array.from(y) };
+// The output of a program: of a generator's an image, its channels one after the other, in [-1, 1]
+function runProgram({ inputs, operations, constants }, arrays) {
+  const values = Object.fromEntries(inputs.map((name, i) => [name, arrays[i]]));
   const get = (name) => values[name] ?? constants[name];
-  for (const op of program) values[op.out] = OPERATIONS[op.op](op, get);
-  return values[program[program.length - 1].out];
-}
-
-// The random numbers of torch.Generator().manual_seed(seed): those of its CPU, a Mersenne Twister
-
-function mersenneTwister(seed) {
-  const state = new Uint32Array(624);
-  state[0] = seed;
-  for (let i = 1; i < 624; i++) state[i] = Math.imul(1812433253, state[i - 1] ^ (state[i - 1] >>> 30)) + i;
-  let next = 624;
-  return () => {
-    if (next === 624) {
-      for (let i = 0; i < 624; i++) {
-        const mixed = (state[i] & 0x80000000) | (state[(i + 1) % 624] & 0x7fffffff);
-        state[i] = state[(i + 397) % 624] ^ (mixed >>> 1) ^ (mixed & 1 ? 0x9908b0df : 0);
-      }
-      next = 0;
-    }
-    let bits = state[next++];
-    bits ^= bits >>> 11;
-    bits ^= (bits << 7) & 0x9d2c5680;
-    bits ^= (bits << 15) & 0xefc60000;
-    return (bits ^ (bits >>> 18)) >>> 0;
-  };
-}
-
-const uniform = (random) => (random() & 0xffffff) / 0x1000000;
-
-function normals(random, count) {
-  const out = Float32Array.from({ length: Math.max(count, 16) }, () => uniform(random));
-  const boxMuller = (start) => {
-    for (let i = start; i < start + 8; i++) {
-      const radius = Math.sqrt(-2 * Math.log(1 - out[i])), angle = 2 * Math.PI * out[i + 8];
-      out[i] = radius * Math.cos(angle);
-      out[i + 8] = radius * Math.sin(angle);
-    }
-  };
-  for (let start = 0; start + 16 <= count; start += 16) boxMuller(start);
-  if (count % 16) {
-    const start = out.length - 16;
-    for (let i = start; i < out.length; i++) out[i] = uniform(random);
-    boxMuller(start);
-  }
-  return out.subarray(0, count);
-}
-
-const HALF_WIDTHS = { uniform: 1, uniform_unit_variance: Math.sqrt(3) };
-
-// The latent vectors and codes of `python -m gan_lightning sample n=COUNT seed=SEED`
-function sampleInputs(prior, latentDim, codes, count, seed) {
-  const random = mersenneTwister(seed), half = HALF_WIDTHS[prior], total = count * latentDim;
-  const all = half ? Float32Array.from({ length: total }, () => (uniform(random) * 2 - 1) * half) : normals(random, total);
-  for (let i = 0; i < (codes.categories ? count : 0); i++) random(); // categories, which are taken in turn instead
-  const continuous = () => Float32Array.from({ length: codes.continuous || 0 }, () => uniform(random) * 2 - 1);
-  return Array.from({ length: count }, (_, i) => (
-    { z: all.slice(i * latentDim, (i + 1) * latentDim), continuous: continuous() }));
+  for (const op of operations) values[op.out] = OPERATIONS[op.op](op, get);
+  return values[operations[operations.length - 1].out];
 }

@@ -26,7 +26,8 @@ class Facts(BaseModel):
         conditioning: The node of what it is conditional on.
         image_shape: Channels, height and width of the images.
         num_classes: Number of classes that images can be drawn of; 0 for none.
-        classes: Names of the classes, where they are known.
+        classes: Names of the data set's classes, whether or not images can be drawn of one; empty where unknown.
+        reference: The shipped classifier of the data set, such as mnist_cnn.
         latent_dim: Number of coordinates of z.
         prior: Distribution of each coordinate of z.
         weights: "ema" for averaged weights, "raw" for those as trained.
@@ -47,6 +48,7 @@ class Facts(BaseModel):
     image_shape: tuple[Side, Side, Side]
     num_classes: Width
     classes: list[str]
+    reference: Annotated[str, Field(pattern="^[a-z0-9_]+$")] | None = None
     latent_dim: Annotated[PositiveInt, Field(le=2**20)]
     prior: Distribution
     weights: Weights
@@ -58,6 +60,11 @@ class Facts(BaseModel):
     scores: list[ScoreRecord]
     gan_lightning: str
     torch: str
+
+    @property
+    def drawn_classes(self) -> list[str]:
+        """Names of the classes that images can be drawn of."""
+        return self.classes[: self.num_classes]
 
 
 class Trained(NamedTuple):

@@ -1,7 +1,7 @@
-"""A generator as a list of array operations, which a page can carry out: what `torch.export` sees of one forward pass.
+"""A network as a list of array operations, which a page can carry out: what `torch.export` sees of one forward pass.
 
 Every operation is a plain dictionary with the names of its inputs, of its output and the shape of that; tensors that do
-not depend on the inputs are constants. `engine.js` has a function for each operation.
+not depend on the inputs are constants. `engine.js` has a function for each operation, and so has `interpret.py`.
 """
 
 from collections.abc import Callable
@@ -20,34 +20,33 @@ Arguments = dict[str, Any]
 
 
 class Program(NamedTuple):
-    """What computes an image from z (1, latent_dim) and y (1, condition_dim).
+    """What computes a network's output from a batch of one.
 
-    operations: The operations in order; the output of the last is the image, (1, C, H, W).
+    inputs: Names of the inputs: of a generator z (1, latent_dim) and y (1, condition_dim).
+    operations: The operations in order; the output of the last is the network's: of a generator an image (1, C, H, W).
     constants: Tensors that operations name.
     """
 
+    inputs: list[str]
     operations: list[Operation]
     constants: dict[str, Tensor]
 
 
-def trace(generator: nn.Module, latent_dim: int, condition_dim: int) -> Program:
-    """The program of a generator in eval mode, on the CPU.
+def trace(network: nn.Module, *inputs: Tensor) -> Program:
+    """The program of a network in eval mode, on the CPU.
 
     Args:
-        generator: Network (z, y) -> images.
-        latent_dim: Number of coordinates of z.
-        condition_dim: Number of coordinates of y.
+        network: Generator or classifier.
+        inputs: Its inputs, in a batch of one; only their shapes matter.
 
     Raises:
         UserError: A page cannot carry one of its layers.
     """
-    inputs = torch.zeros(1, latent_dim), torch.zeros(1, condition_dim)
     try:
-        exported = torch.export.export(generator, inputs)
+        exported = torch.export.export(network, inputs)
     except Exception as error:  # torch has no one error for what it cannot trace
-        raise UserError(
-            f"{type(generator).__name__} cannot be written as a page: {str(error).splitlines()[0]}; {INSTEAD}"
-        ) from error
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"{type(network).__name__} cannot be written as a page: {reason}; {INSTEAD}") from error
     constants = named_constants(exported)
     operations: list[Operation] = []
     renamed: dict[str, str] = {}
@@ -55,7 +54,8 @@ def trace(generator: nn.Module, latent_dim: int, condition_dim: int) -> Program:
         if node.op == "call_function":
             operations += lower(node, constants, renamed)
     needed = {value for operation in operations for value in operation.values() if isinstance(value, str)}
-    return Program(operations, {name: value for name, value in constants.items() if name in needed})
+    names = [str(name) for name in exported.graph_signature.user_inputs]
+    return Program(names, operations, {name: value for name, value in constants.items() if name in needed})
 
 
 INSTEAD = "type format=safetensors for a file that Python reads"
@@ -234,6 +234,26 @@ def softmax(given: Arguments, constants: dict[str, Tensor], name: str) -> Operat
     return {"op": "softmax", "x": given["self"]} if given["dim"] % axes == axes - 1 else None
 
 
+def elu(given: Arguments, constants: dict[str, Tensor], name: str) -> Operation | None:
+    """ELU whose negative part goes down to -1."""
+    plain = given["alpha"] == given["scale"] == given["input_scale"] == 1
+    return {"op": "elu", "x": given["self"]} if plain else None
+
+
+def max_pool(given: Arguments, constants: dict[str, Tensor], name: str) -> Operation | None:
+    """The largest value in each square of pixels; the squares lie side by side."""
+    size = pair(given["kernel_size"])
+    plain = set(given["padding"]) == {0} and set(given["dilation"]) == {1} and not given["ceil_mode"]
+    if not plain or pair(given["stride"] or size) != size:
+        return None
+    return {"op": "max_pool2d", "x": given["self"], "size": size, "from": given["shapes"][0]}
+
+
+def mean_pool(given: Arguments, constants: dict[str, Tensor], name: str) -> Operation | None:
+    """The mean of each map."""
+    return {"op": "mean", "x": given["self"]} if set(given["output_size"]) == {1} else None
+
+
 def upsample(given: Arguments, constants: dict[str, Tensor], name: str) -> Operation:
     """Nearest-neighbour up-sampling."""
     return {"op": "upsample", "x": given["input"], "from": given["shapes"][0]}
@@ -257,7 +277,7 @@ LOWERED: dict[str, Callable[..., Operation | None]] = {
     "relu_": unary("relu"),
     "leaky_relu": unary("leaky_relu", "negative_slope"),
     "leaky_relu_": unary("leaky_relu", "negative_slope"),
-    "elu": unary("elu"),
+    "elu": elu,
     "tanh": unary("tanh"),
     "sigmoid": unary("sigmoid"),
     "silu": unary("silu"),
@@ -270,6 +290,8 @@ LOWERED: dict[str, Callable[..., Operation | None]] = {
     "matmul": matmul,
     "softmax": softmax,
     "upsample_nearest2d": upsample,
+    "max_pool2d": max_pool,
+    "adaptive_avg_pool2d": mean_pool,
     "cat": concatenate,
     **dict.fromkeys(RESHAPES, reshape),
 }

@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from gan_lightning import __version__
 from gan_lightning.build import LoadedRun, build_data, load_run
 from gan_lightning.config.compose import leaves
+from gan_lightning.data import ImageData
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation.records import ScoreRecord
 from gan_lightning.export.facts import Facts, Trained
@@ -59,7 +60,7 @@ def read_run(run: str, weights: Weights = "ema", trust: bool = False) -> Trained
         trust: Whether the folder may name code from outside this project, which is then run.
     """
     loaded = load_run(run, trust)
-    module, cfg = loaded.module, loaded.config
+    module, cfg, data = loaded.module, loaded.config, data_of(loaded.config)
     sampler = module.sampler(weights)
     used: Weights = weights if weights in module.kept_weights else "raw"
     facts = Facts(
@@ -67,7 +68,8 @@ def read_run(run: str, weights: Weights = "ema", trust: bool = False) -> Trained
         conditioning=plain(cfg.conditioning),
         image_shape=image_shape(sampler),
         num_classes=sampler.conditioning.num_classes,
-        classes=class_names(cfg, sampler.conditioning.num_classes),
+        classes=class_names(data, sampler.conditioning.num_classes),
+        reference=data.reference if data else None,
         latent_dim=sampler.prior.dim,
         prior=sampler.prior.distribution,
         weights=used,
@@ -119,10 +121,15 @@ def image_shape(sampler: Sampler) -> tuple[int, int, int]:
     return channels, height, width
 
 
-def class_names(cfg: Any, count: int) -> list[str]:
-    """The names of a data set's classes; their numbers where the data set is not at hand."""
+def data_of(cfg: DictConfig) -> ImageData | None:
+    """The data set that a run was trained on; None where it is not at hand, such as a folder of pictures elsewhere."""
     try:
-        names = list(build_data(cfg).class_names) if count else []
+        return build_data(cfg)
     except (UserError, OSError):
-        names = []
-    return names if len(names) == count else [str(number) for number in range(count)]
+        return None
+
+
+def class_names(data: ImageData | None, count: int) -> list[str]:
+    """The names of a data set's classes; of `count` classes of which the names are unknown, their numbers."""
+    names = list(data.class_names) if data else []
+    return names if count in (0, len(names)) else [str(number) for number in range(count)]
