@@ -19,7 +19,15 @@ PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "models": (
         "Models and their parts",
         "Algorithm 1, and the parts that a variant is a choice of.",
-        ("models", "models.auxiliary.AuxiliaryTerm", "models.annealing.Annealing", "models.prior", "models.discriminate", "models.ema", "sampling"),
+        (
+            "models",
+            "models.auxiliary.AuxiliaryTerm",
+            "models.annealing.Annealing",
+            "models.prior",
+            "models.discriminate",
+            "models.ema",
+            "sampling",
+        ),
     ),
     "data": ("Data", "What ``data=`` chooses.", ("data",)),
     "evaluation": (

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from inspect import getdoc
 
-from docs.site.markdown import code, linked, table
+from docs.site.markdown import code, linked, option_table
 from gan_lightning.__main__ import HELP, MODULES
 from gan_lightning.cli.options import CommandOptions, format_default
 
@@ -38,7 +38,7 @@ def section(schema: type[CommandOptions]) -> Iterator[str]:
         default = "must be given" if field.is_required() else code(format_default(field.default))
         rows.append((code(f"{name}="), default, linked(field.description or "")))
     if rows:
-        yield table(("option", "default", "what it means"), rows)
+        yield option_table(("option", "default", "what it means"), rows)
 
 
 def prose(block: str) -> str:

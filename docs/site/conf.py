@@ -12,7 +12,6 @@ extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
-    "sphinx.ext.viewcode",
     "docs.site.mathml",
     "docs.site.docstrings",
 ]

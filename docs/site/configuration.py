@@ -1,17 +1,18 @@
 """The configuration reference: a page for each config group, read from the files of conf/."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib import import_module
-from inspect import getdoc
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 
-from docs.site.markdown import code, linked, table
-from gan_lightning.cli.describe import chosen_by, comments_in, comments_of, file_of, format_value, parents
+from docs.site.markdown import code, linked, option_table, table
+from gan_lightning.cli import describe
+from gan_lightning.cli.describe import file_of, format_value
 from gan_lightning.config.aliases import ALIASES, CHOICES, OTHER_NAMES
 from gan_lightning.config.compose import CONF_DIR, groups, heading, leaves, options, package_of
 
@@ -33,6 +34,11 @@ TITLES = {
     "updates": "Who steps when",
 }
 """What a group is, for the heading of its page; a new group is titled by its name."""
+
+
+comments_in, comments_of = cache(describe.comments_in), cache(describe.comments_of)
+Choice = tuple[str, str]
+"""A group and the name of one of its files."""
 
 
 def pages() -> Iterator[tuple[str, str]]:
@@ -67,7 +73,10 @@ def overview() -> Iterator[str]:
     yield "## Other names of choices"
     chosen = {(group, name) for group, names in CHOICES.items() for name in names.values()}
     rows = [
-        (reference(group, name, "configuration/"), codes(other for other, meant in CHOICES[group].items() if meant == name))
+        (
+            reference(group, name, "configuration/"),
+            codes(other for other, meant in CHOICES[group].items() if meant == name),
+        )
         for group, name in sorted(chosen)
     ]
     yield table(("choice", "its other names"), rows)
@@ -83,14 +92,17 @@ def default_choices() -> dict[str, str]:
     """The choice of each group that a run has when none is typed."""
     content: Any = OmegaConf.load(CONF_DIR / "train.yaml")
     entries = [entry for entry in content.defaults if not isinstance(entry, str)]
-    return {str(group): str(choice or "") for entry in entries for group, choice in entry.items()}
+    pairs = [(str(group), str(choice or "")) for entry in entries for group, choice in entry.items()]
+    return {group: choice for group, choice in pairs if group in groups()}
 
 
 def page(group: str) -> Iterator[str]:
     """A group's page: its choices in one table, then a section for each."""
     default = default_choices()[group]
     yield f"# {title_of(group)}: `{group}=`"
-    yield f"Files of `conf/{group}/`. " + (f"Default: {reference(group, default, '')}." if default else "Default: none.")
+    yield f"Files of `conf/{group}/`. " + (
+        f"Default: {reference(group, default, '')}." if default else "Default: none."
+    )
     rows = [(f"[{code(name)}](#{slug(name)})", linked(first)) for name, first in options(group).items()]
     yield table(("type", "what it is"), rows)
     for name in options(group):
@@ -104,17 +116,26 @@ def section(group: str, name: str) -> Iterator[str]:
     yield from paragraphs(heading(file))
     if more := model_page(group, name):
         yield more
-    if chosen := [reference(*pair) for pair in chosen_by(group, name)]:
-        yield f"It chooses {', '.join(chosen)}."
+    if own := [reference(*pair) for pair in chosen_by(group, name)]:
+        yield f"It chooses {', '.join(own)}."
     if started := [reference(group, parent) for parent in parents(file)]:
         yield f"It starts from {', '.join(started)}, and changes what its file states."
     if targets := sorted(set(find_targets(values_of(group, name)))):
         yield "In Python: " + ", ".join(python(target) for target in targets) + "."
-    if rows := options_table(values_of(group, name), comments_of(group, name)):
+    if rows := options_table(values_of(group, name), comments_of(group, name), list(all_chosen(group, name))):
         yield rows
     yield f"<details>\n<summary><code>conf/{group}/{name}.yaml</code></summary>"
     yield f"```yaml\n{file.read_text().strip()}\n```"
     yield "</details>"
+
+
+def all_chosen(group: str, name: str) -> Iterator[Choice]:
+    """What a file, those it starts from and those it chooses choose in other groups; what counts most stands last."""
+    for parent in parents(file_of(group, name)):
+        yield from all_chosen(group, parent)
+    for pair in chosen_by(group, name):
+        yield from all_chosen(*pair)
+        yield pair
 
 
 def paragraphs(lines: list[str]) -> Iterator[str]:
@@ -130,48 +151,88 @@ def model_page(group: str, name: str) -> str:
     return f"More: [the page of `model={model}`](../../models/{model}.md)." if told else ""
 
 
-def options_table(values: dict[str, Any], comments: dict[str, str]) -> str:
-    """The options that a file sets; empty when there are none."""
+def options_table(values: dict[str, Any], comments: dict[str, str], chosen: Sequence[Choice] = ()) -> str:
+    """The options that a file sets; empty when there are none.
+
+    Args:
+        values: What the file sets.
+        comments: What it says of each option, by the option's full key.
+        chosen: What the file chooses in other groups, whose files may say what it does not.
+    """
     rows = []
     for key, value in leaves(values):
-        if not key.rpartition(".")[2].startswith("_") and "._" not in key and not isinstance(value, dict):
+        if not key.rpartition(".")[2].startswith("_") and not isinstance(value, dict):
             typed = "must be given" if value == "???" else code(format_value(value) or "''")
-            rows.append((code(key), typed, linked(comments.get(key) or meaning(key, values))))
-    return table(("option", "value", "what it means"), rows) if rows else ""
+            said = comments.get(key) or next(filter(None, meanings(key, values, chosen)), "")
+            rows.append((code(key), typed, linked(said)))
+    return option_table(("option", "value", "what it means"), rows) if rows else ""
 
 
-def meaning(key: str, values: dict[str, Any]) -> str:
-    """What an option means, where the file says nothing: its class's words, or those of the default choice's file."""
+def meanings(key: str, values: dict[str, Any], chosen: Sequence[Choice]) -> Iterator[str]:
+    """What an option means where its file does not say: the words of its class, or of a file it builds upon."""
     above, _, name = key.rpartition(".")
-    if text := arguments(target_at(values, above)).get(name):
-        return text
-    group = key.partition(".")[0]
-    if text := comments_in(CONF_DIR / "train.yaml").get(key):
-        return text
-    default = default_choices().get(group)
-    found = comments_of(group, default).get(key) if default else None
-    return found or arguments(target_at(values_of(group, default), above) if default else None).get(name, "")
+    every_run = CONF_DIR / "train.yaml"
+    yield arguments(target_at(values, above)).get(name, "")
+    for group, choice in [
+        *reversed(chosen),
+        *((group, choice) for group, choice in default_choices().items() if choice),
+    ]:
+        yield comments_of(group, choice).get(key, "")
+        yield arguments(target_at(values_of(group, choice), above)).get(name, "")
+    yield comments_in(every_run).get(key, "")
+    yield arguments(target_at(without_defaults(every_run), above)).get(name, "")
 
 
-def target_at(values: dict[str, Any], path: str) -> str | None:
-    """The class or function that a part of a configuration names."""
+def target_at(values: dict[str, Any], path: str) -> str:
+    """The class or function that a part of a configuration names; empty where there is none."""
     node: Any = values
     for name in path.split(".") if path else ():
         node = node.get(name) if isinstance(node, dict) else None
-    return node.get("_target_") if isinstance(node, dict) else None
+    return node.get("_target_", "") if isinstance(node, dict) else ""
 
 
 @cache
-def arguments(target: str | None) -> dict[str, str]:
-    """What the docstring of a class of gan_lightning says of each argument."""
-    if target is None or not target.startswith("gan_lightning."):
+def arguments(target: str) -> dict[str, str]:
+    """What the docstring of a class, or of a class it is derived from, says of each argument."""
+    if not target:
         return {}
     module, _, name = target.rpartition(".")
-    part = (getdoc(getattr(import_module(module), name)) or "").partition("Args:\n")[2]
-    found = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", part.partition("\n\n")[0], re.MULTILINE)
-    return {argument: " ".join(text.split()).replace("`", "") for argument, text in found}
+    part = getattr(import_module(module), name)
+    found: dict[str, str] = {}
+    for each in reversed(getattr(part, "__mro__", [part])):
+        for docstring in (each.__init__.__doc__, each.__doc__):
+            found |= arguments_in(cleandoc(docstring or ""))
+    if not target.startswith("gan_lightning."):  # a library's: the first sentence
+        found = {argument: text.partition(". ")[0] for argument, text in found.items()}
+    return found
 
 
+def arguments_in(docstring: str) -> dict[str, str]:
+    """The arguments of a docstring in Google's style, a sentence each."""
+    part = re.sub(r"\n\n(?=    \S)", "\n", docstring.partition("Args:\n")[2]).partition("\n\n")[0]
+    found = re.findall(r"^    (\w+)(?: \(.*\))?: ?(.*(?:\n {8}.*)*)", part, re.MULTILINE)
+    return {argument: plain(text) for argument, text in found}
+
+
+def plain(text: str) -> str:
+    """A description without markup, and without a default that the configuration may not share."""
+    text = re.sub(r" ?\(default: .*?\)+|:\w+:(?=`)|`|\s+Default: .*", "", " ".join(text.split()))
+    return text.strip().removesuffix(".")
+
+
+@cache
+def parents(file: Path) -> list[str]:
+    """The choices that a file starts from."""
+    return list(describe.parents(file))
+
+
+@cache
+def chosen_by(group: str, name: str) -> list[Choice]:
+    """What a file chooses in other groups."""
+    return list(describe.chosen_by(group, name))
+
+
+@cache
 def values_of(group: str, name: str) -> dict[str, Any]:
     """All that a choice's file sets, and the files it starts from, in the places of a whole configuration."""
     file = file_of(group, name)
@@ -185,6 +246,7 @@ def values_of(group: str, name: str) -> dict[str, Any]:
     return merge(merged, content)
 
 
+@cache
 def without_defaults(file: Path) -> dict[str, Any]:
     """A file's own keys; interpolations as they are written."""
     content: Any = OmegaConf.to_container(OmegaConf.load(file))

@@ -15,7 +15,7 @@ def escape_bars(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines
 def keep_colons(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
     """Keep napoleon from reading the words before a colon, on an attribute's first line, as its type."""
     if what in ("attribute", "data", "property"):
-        lines.insert(0, "")
+        lines.insert(0, "\\ ")  # an escaped space, which is shown as nothing
 
 
 def drop_bounds(app: Sphinx, obj: Any, bound_method: bool) -> None:

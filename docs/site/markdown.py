@@ -19,3 +19,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table; cells are Markdown."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def option_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of options, whose cells stand below each other on a narrow screen."""
+    return f'<div class="options">\n\n{table(head, rows)}\n\n</div>'

@@ -147,5 +147,10 @@ def navigation(name: str) -> str:
 def toctree(listed: list[str], caption: str = "", visible: bool = False) -> str:
     """Sphinx's list of pages."""
     there = [name for name in listed if name != "tutorials" or notebooks()]
-    options = [":glob:", ":maxdepth: 1", *([] if visible else [":hidden:"]), *([f":caption: {caption}"] * bool(caption))]
+    options = [
+        ":glob:",
+        ":maxdepth: 1",
+        *([] if visible else [":hidden:"]),
+        *([f":caption: {caption}"] * bool(caption)),
+    ]
     return "\n\n```{toctree}\n" + "\n".join([*options, "", *(f"/{name}" for name in there)]) + "\n```\n"
