@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from importlib import import_module
 from inspect import getdoc
+from textwrap import dedent
 
 from docs.site.markdown import code, linked, option_table
 from gan_lightning.__main__ import HELP, MODULES
@@ -32,7 +33,7 @@ def section(schema: type[CommandOptions]) -> Iterator[str]:
     """A command's docstring, and its options."""
     for block in (getdoc(schema) or "").split("\n\n"):
         is_code = all(re.match(r" |python -m ", line) for line in block.splitlines())
-        yield f"```text\n{block}\n```" if is_code else prose(block)
+        yield f"```text\n{dedent(block)}\n```" if is_code else prose(block)
     rows = []
     for name, field in schema.model_fields.items():
         default = "must be given" if field.is_required() else code(format_default(field.default))

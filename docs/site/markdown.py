@@ -22,5 +22,10 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def option_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of options, whose cells stand below each other on a narrow screen."""
-    return f'<div class="options">\n\n{table(head, rows)}\n\n</div>'
+    """A table of options."""
+    return wrap_options(table(head, rows))
+
+
+def wrap_options(options: str) -> str:
+    """A table whose meanings stand below names and values on a narrow screen."""
+    return f'<div class="options">\n\n{options}\n\n</div>\n'

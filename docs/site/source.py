@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from docs.site import api, commands, configuration
+from docs.site.markdown import wrap_options
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -55,7 +56,8 @@ def pages() -> Iterator[tuple[str, str]]:
     """Name on the site and text of each page."""
     for file in sorted((ROOT / "docs").rglob("*.md")):
         origin = file.relative_to(ROOT).as_posix()
-        yield name_on_site(origin), link_configuration(relink(file.read_text(encoding="utf-8"), origin), origin)
+        text = relink(file.read_text(encoding="utf-8"), origin)
+        yield name_on_site(origin), mark_option_tables(link_configuration(text, origin))
     for origin, name in ELSEWHERE.items():
         text = (ROOT / origin).read_text(encoding="utf-8")
         yield name, relink(text if origin != "README.md" else section(text, "Adding a loss"), origin)
@@ -128,6 +130,12 @@ def link_configuration(text: str, origin: str) -> str:
         return f"[`{mention[1]}`]({relative(name_on_site(mention[1]), name_on_site(origin))})"
 
     return re.sub(r"(?<!\[)`(conf/\w+/[\w/]+\.yaml)`", replace, text)
+
+
+def mark_option_tables(text: str) -> str:
+    """A page whose tables of options are shown as those of the reference are."""
+    tables = r"^\| option \|.*\n(?:\|.*\n)+"
+    return re.sub(tables, lambda found: wrap_options(found[0]), text, flags=re.MULTILINE)
 
 
 # Navigation
