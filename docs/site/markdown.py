@@ -12,7 +12,7 @@ def code(text: str) -> str:
 def linked(text: str) -> str:
     """Plain text with its special characters escaped, and the papers it names as links."""
     escaped = re.sub(r"([\\`*_{}\[\]<>|#$~])", r"\\\1", text)
-    return re.sub(r"arXiv:(\d{4}\.\d{5})", r"[arXiv:\1](https://arxiv.org/abs/\1)", escaped)
+    return re.sub(r"arXiv:(\d{4}\.\d{4,5})", r"[arXiv:\1](https://arxiv.org/abs/\1)", escaped)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
