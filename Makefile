@@ -32,6 +32,10 @@ test: lint  ## Run every check and test (about ten minutes on two cores)
 test-fast: setup  ## Run the quick tests (about two minutes)
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
 
+.PHONY: docs
+docs: setup  ## Build the documentation site, a warning being an error (about a minute)
+	$(BIN)/python -m docs.site
+
 .PHONY: faults
 faults: setup  ## Kill runs a hundred times, fill disks, start twice (about half an hour)
 	GAN_LIGHTNING_FAULTS=1 $(BIN)/python -m pytest -s tests/faults

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from tests.helpers import ROOT
 
-FILES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+FILES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 TEXTS = {file.relative_to(ROOT).as_posix(): file.read_text() for file in FILES}
 """Every page, by its path."""

@@ -77,10 +77,18 @@ def of_every_run(group: str) -> dict[str, str]:
 
 
 def comments_of(group: str, choice: str) -> dict[str, str]:
-    """The comment beside each option that a choice's file sets, by the option's full key."""
+    """The comment beside each option that a choice's file sets, or those it starts from, by the option's full key."""
     file = file_of(group, choice)
     package = package_of(file) or group
-    return comments_in(file, "" if package == "_global_" else package)
+    inherited = {key: text for parent in parents(file) for key, text in comments_of(group, parent).items()}
+    own = comments_in(file, "" if package == "_global_" else package)
+    return inherited | {key: text or inherited.get(key, "") for key, text in own.items()}
+
+
+def parents(file: Path) -> Iterator[str]:
+    """The choices of its own group that a file starts from and changes."""
+    content: Any = OmegaConf.load(file)
+    yield from (entry for entry in content.get("defaults", []) if isinstance(entry, str) and entry[0] not in "_/")
 
 
 def comments_in(file: Path, package: str = "") -> dict[str, str]:
