@@ -48,6 +48,9 @@ HELP: dict[str, dict[str, str]] = {
 
 HELP_WORDS = {"-h", "--help"}
 
+COMPLETION_WORDS = {"-sc", "--shell-completion"}
+"""Hydra's names of what a shell asks by."""
+
 MODULES = {
     "train": "train",
     "resume": "resume",
@@ -116,6 +119,9 @@ def dispatch(words: list[str]) -> None:
     if words[:1] and words[0] in HELP_WORDS:
         print_overview()
         return
+    if words[:1] and words[0] in COMPLETION_WORDS:
+        complete(words)
+        return
     command, words = split_command(words)
     if HELP_WORDS & set(words):
         print_help(command)
@@ -123,6 +129,13 @@ def dispatch(words: list[str]) -> None:
     if command != "train":  # whose logging Hydra sets up
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     run_command(command, *words)
+
+
+def complete(words: list[str]) -> None:
+    """Print what a shell needs to complete this program's words, or what it asks for."""
+    from gan_lightning.cli.completion import main
+
+    main(words, MODULES)
 
 
 def split_command(words: list[str]) -> tuple[str, list[str]]:
