@@ -41,6 +41,13 @@ def load_generator(options: DrawOptions) -> "Generator":
     return load(run, options.weights, options.trust)
 
 
+def origin(generator: "Generator") -> str:
+    """The checkpoint that a generator was read from, as one would type it here."""
+    from gan_lightning.training.ending import readable
+
+    return readable(generator.checkpoint)
+
+
 def read_labels(labels: LabelsOption) -> list[int | str] | int | str | None:
     """Labels as typed, those of digits alone as numbers."""
     return int(labels) if isinstance(labels, str) and labels.isdecimal() else labels

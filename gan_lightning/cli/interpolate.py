@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from gan_lightning.cli.drawing import DrawOptions, LabelsOption, check_new_file, load_generator, read_labels
+from gan_lightning.cli.drawing import DrawOptions, LabelsOption, check_new_file, load_generator, origin, read_labels
 from gan_lightning.cli.options import keyed, parse, read_options
 from gan_lightning.config.values import PathName
 from gan_lightning.errors import UserError
@@ -51,7 +51,7 @@ def main(words: list[str]) -> None:
     labels = read_labels(options.labels)
     images = generator.interpolate(options.n, options.steps, options.seed, options.kind, labels)
     WRITERS[kind](images, out)
-    print(f"{options.n} paths of {options.steps} images by {generator.checkpoint} (seed {options.seed}) in {out}")
+    print(f"{options.n} paths of {options.steps} images by {origin(generator)} (seed {options.seed}) in {out}")
 
 
 def write_rows(images: "Tensor", out: Path) -> None:

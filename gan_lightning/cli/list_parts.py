@@ -31,7 +31,10 @@ def main(words: list[str]) -> None:
 
     from gan_lightning.cli.describe import describe
 
-    parts = [describe(*word.split("=", 1), cfg) if "=" in word else list_group(word) for word in words or groups()]
+    parts = []
+    for word in words or groups():
+        group, _, choice = word.partition("=")
+        parts.append(describe(group, choice, cfg) if choice else list_group(group))
     print("\n\n".join("\n".join(part) for part in parts))
     if not words:
         print("\nlist GROUP lists one group; list model=wgan_gp shows the options of a choice, and their defaults")
