@@ -107,7 +107,10 @@ def by_classifier(generator: "Generator") -> "tuple[Callable[[Iterator[Tensor]],
 
     data = build_data(open_run(str(generator.checkpoint))[0].config(generator.trust))
     if len(data.class_names) < 2:
-        raise UserError(f"labels=classifier: {data.short_name} has no classes to sort images into")
+        raise UserError(
+            f"labels=classifier: {data.short_name} has no classes to sort images into; sort its pictures into a folder "
+            "for each class and train again, or type sample out=FOLDER for images without labels"
+        )
     if data.reference is None:  # which is trained on the data, unless it was before
         data.prepare_data()
         data.setup()
