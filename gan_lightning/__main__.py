@@ -10,31 +10,46 @@ from importlib import import_module
 from gan_lightning import __version__
 from gan_lightning.errors import UserError
 
-HELP = """\
-Train GANs on small images, and evaluate them.
+USAGE = "python -m gan_lightning [COMMAND] [key=value ...]"
 
-  python -m gan_lightning model=wgan_gp data=fashion_mnist     train
-  python -m gan_lightning -m model=gan,wgan seed=0,1,2         train every combination
-  python -m gan_lightning resume run=FOLDER [trainer.max_epochs=20]
-  python -m gan_lightning sample run=FOLDER n=64 seed=0 out=grid.png
-  python -m gan_lightning interpolate run=FOLDER out=film.gif  images on the way from one latent vector to another
-  python -m gan_lightning project run=FOLDER image=FILE.png    the generator's image that is nearest to a given one
-  python -m gan_lightning dataset run=FOLDER n=60000 out=FOLDER    a labelled data set for any other program
-  python -m gan_lightning evaluate run=FOLDER                  every score, beside what real images score
-  python -m gan_lightning evaluate images=FILE.npz data=mnist  the same for samples of any other program
-  python -m gan_lightning export run=FOLDER format=html        a page that draws images in any browser
-  python -m gan_lightning explore run=FOLDER                   the same page, opened
-  python -m gan_lightning classifier data=image_folder data.dir=FOLDER
-  python -m gan_lightning list                                 every model, loss, network, data set ...
-  python -m gan_lightning describe model=wgan_gp               its options, defaults and what they mean
-  python -m gan_lightning data                                 fetch and verify the data sets
+HELP: dict[str, dict[str, str]] = {
+    "Train (no COMMAND needed)": {
+        "model=wgan_gp data=fashion_mnist": "one run, into a new folder runs/MODEL-DATA/TIME",
+        "-m model=gan,wgan seed=0,1,2": "every combination, a folder each",
+        "model=wgan --cfg job": "print every option of a run, and train nothing",
+        "resume run=FOLDER epochs=20": "go on where a run stopped",
+    },
+    "Draw": {
+        "sample run=FOLDER n=64 out=grid.png": "images; or out=FILE.npz, out=FOLDER of any number",
+        "interpolate run=FOLDER out=film.gif": "on the way from one latent vector to another",
+        "project run=FOLDER image=FILE.png": "the generator's image nearest to a given one",
+        "dataset run=FOLDER n=60000 out=FOLDER": "a labelled data set that torchvision reads",
+    },
+    "Measure": {
+        "evaluate run=FOLDER": "every score, beside what real images score",
+        "evaluate images=FILE.npz data=mnist": "the same for samples of any other program",
+        "classifier data=mnist": "the classifier that the scores use",
+    },
+    "Take with you": {
+        "export run=FOLDER format=html": "a page that draws images in any browser",
+        "export run=FOLDER format=safetensors": "weights that describe themselves",
+        "explore run=FOLDER": "the page, opened",
+    },
+    "Look up": {
+        "list": "every model, loss, network, data set ...",
+        "list model=wgan_gp": "what it is, its options and defaults",
+        "data": "fetch and verify the data sets",
+        "help COMMAND": "what a command does, and its options",
+        "-sc install=bash": "print what lets Tab complete all of this",
+    },
+}
+"""What can be typed after the program's name, and what it does, in groups."""
 
-  python -m gan_lightning COMMAND --help                       what a command does, and its options
-  python -m gan_lightning model=wgan --cfg job                 print every option of a training, and train nothing
-Options are the keys that this prints: python -m gan_lightning data.batch_size=32 seed=1 trainer.max_time=00:00:05:00
-"""
 
 HELP_WORDS = {"-h", "--help"}
+
+COMPLETION_WORDS = {"-sc", "--shell-completion"}
+"""Hydra's names of what a shell asks by."""
 
 MODULES = {
     "train": "train",
@@ -48,7 +63,6 @@ MODULES = {
     "explore": "explore",
     "classifier": "classifier",
     "list": "list_parts",
-    "describe": "describe",
     "data": "data",
 }
 """Every command, and its module in `gan_lightning.cli`."""
@@ -65,13 +79,20 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if not (message := explain_missing(error)):
             raise
-        print(message, file=sys.stderr)
+        report(message)
         sys.exit(2)
     except (UserError, OSError) as error:  # the latter: a full disk, a folder one may not write to
-        print(f"error: {error}", file=sys.stderr)
+        report(f"{error}")
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def report(message: str) -> None:
+    """Print an error, its first word red in a terminal."""
+    from gan_lightning.cli.terminal import paint
+
+    print(paint("error:", "red", sys.stderr), message, file=sys.stderr)
 
 
 NEEDED = ("hydra", "numpy", "omegaconf", "PIL", "pydantic", "pytorch_lightning", "torch", "torchvision", "yaml")
@@ -83,7 +104,7 @@ def explain_missing(error: ModuleNotFoundError) -> str | None:
     if (error.name or "").partition(".")[0] not in NEEDED:
         return None
     return (
-        f"error: this Python, {sys.executable}, has no {error.name}: type `source .venv/bin/activate` where `make` has "
+        f"this Python, {sys.executable}, has no {error.name}: type `source .venv/bin/activate` where `make` has "
         "set up .venv, or `pip install -e .` to install everything into this Python"
     )
 
@@ -96,7 +117,10 @@ def dispatch(words: list[str]) -> None:
         print(f"gan_lightning {__version__}")
         return
     if words[:1] and words[0] in HELP_WORDS:
-        print(HELP, end="")
+        print_overview()
+        return
+    if words[:1] and words[0] in COMPLETION_WORDS:
+        complete(words)
         return
     command, words = split_command(words)
     if HELP_WORDS & set(words):
@@ -105,6 +129,13 @@ def dispatch(words: list[str]) -> None:
     if command != "train":  # whose logging Hydra sets up
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     run_command(command, *words)
+
+
+def complete(words: list[str]) -> None:
+    """Print what a shell needs to complete this program's words, or what it asks for."""
+    from gan_lightning.cli.completion import main
+
+    main(words, MODULES)
 
 
 def split_command(words: list[str]) -> tuple[str, list[str]]:
@@ -116,6 +147,17 @@ def split_command(words: list[str]) -> tuple[str, list[str]]:
         hint = f" Did you mean {close[0]}?" if close else ""
         raise UserError(f"{words[0]} is not a command.{hint} Allowed: {', '.join(MODULES)}; options are key=value")
     return words[0], words[1:]
+
+
+def print_overview() -> None:
+    """Print what there is to type, on one screen."""
+    from gan_lightning.cli.terminal import in_columns, paint, wrap
+
+    width = max(len(typed) for rows in HELP.values() for typed in rows)
+    print(f"Train GANs on small images, and use what you trained:\n  {USAGE}")
+    for title, rows in HELP.items():
+        print("\n" + paint(title, "bold", sys.stdout), *in_columns(rows.items(), width), sep="\n")
+    print("", *wrap("run=latest is the run written last; part of a run's name is enough, too."), sep="\n")
 
 
 def print_help(command: str) -> None:

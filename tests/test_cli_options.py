@@ -9,7 +9,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 from pydantic import Field, PositiveInt
 
-from gan_lightning.__main__ import MODULES, dispatch, run_command
+from gan_lightning.__main__ import HELP, MODULES, dispatch, run_command
 from gan_lightning.cli.options import CommandOptions, format_help, keyed, parse, read_options, split_data_overrides
 from gan_lightning.cli.resume import apply_overrides
 from gan_lightning.config.compose import compose, groups, top_level_keys
@@ -145,7 +145,23 @@ def test_help_without_a_command_names_all_of_them(capsys):
     for words in (["--help"], ["-h"], ["help"]):
         dispatch(words)
         printed = capsys.readouterr().out
-        assert all(f"gan_lightning {command}" in printed for command in MODULES if command != "train")
+        assert all(f"\n  {command}" in printed for command in MODULES if command != "train")
+        assert 24 <= len(printed.splitlines()) <= 40 and max(map(len, printed.splitlines())) <= 100  # one screen
+
+
+def test_an_example_of_each_line_of_the_overview_is_a_command():
+    typed = [line.split()[0] for rows in HELP.values() for line in rows]
+    assert set(MODULES) - set(typed) == {"train"}
+    assert all(word in MODULES or "=" in word or word in ("-m", "help", "-sc") for word in typed)
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80])
+def test_help_fits_a_narrow_terminal(columns, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    for words in (["--help"], ["evaluate", "--help"]):
+        dispatch(words)
+    prose = [line for line in capsys.readouterr().out.splitlines() if "gan_lightning" not in line]
+    assert max(map(len, prose)) <= columns
 
 
 @pytest.mark.slow

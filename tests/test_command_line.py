@@ -50,7 +50,7 @@ def test_a_reader_that_has_seen_enough_ends_the_command_without_a_word():
 
 
 def test_help_and_list_are_quick_to_say_what_there_is():
-    assert "python -m gan_lightning model=wgan_gp data=fashion_mnist" in command("--help").stdout
+    assert "  model=wgan_gp data=fashion_mnist  " in command("--help").stdout
     assert "wgan_gp" in command("list").stdout
 
 

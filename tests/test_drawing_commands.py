@@ -11,8 +11,10 @@ from torchvision import datasets
 import gan_lightning as gl
 from gan_lightning.__main__ import run_command
 from gan_lightning.cli.dataset import folder_names
+from gan_lightning.cli.interpolate import frames
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation.extractor import SHIPPED, load_extractor
+from gan_lightning.images import FILM_SIZE, enlarge
 from tests.helpers import SMALL, run
 
 
@@ -90,9 +92,25 @@ def test_paths_as_a_film_that_runs_forth_and_back_and_as_rows(conditional, tmp_p
     run_command(*words, f"out={tmp_path / 'x.png'}")
     with Image.open(tmp_path / "x.png") as rows:
         assert rows.height > rows.width  # four rows of three
-    refuse("out=.*x.mp4 is not allowed: type out=FILE.gif or out=FILE.png", *words, f"out={tmp_path / 'x.mp4'}")
+    refuse("out=.*x.avi is not allowed: type out=FILE.gif or out=FILE.mp4 or out=FILE.png", *words,
+           f"out={tmp_path / 'x.avi'}")  # fmt: skip
     refuse("kind=round is not allowed: it should be 'spherical' or 'linear'", *words, "kind=round")
     refuse("steps=1 is not allowed", "interpolate", f"run={conditional}", "steps=1")
+
+
+def test_an_mp4_shows_the_frames_of_the_film(conditional, tmp_path, monkeypatch):
+    av = pytest.importorskip("av")
+    words = ("interpolate", f"run={conditional}", "n=4", "steps=3", f"out={tmp_path / 'x.mp4'}")
+    run_command(*words)
+    expected = [picture.convert("RGB") for picture in frames(gl.load(conditional).interpolate(4, 3))]
+    with av.open(str(tmp_path / "x.mp4")) as film:
+        read = [frame.to_image() for frame in film.decode(video=0)]
+    assert len(read) == len(expected) == 5
+    for got, picture in zip(read, expected, strict=True):
+        whole = np.asarray(enlarge(picture, FILM_SIZE), dtype=float)[: got.height, : got.width]
+        assert np.abs(np.asarray(got, dtype=float) - whole).mean() < 3  # of 255
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    refuse("out=.*x.mp4 needs the package av: pip install av, or type out=x.gif", *words)
 
 
 # project

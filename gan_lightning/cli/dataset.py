@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from gan_lightning.cli.drawing import MOST_IMAGES, DrawOptions, load_generator, watched
+from gan_lightning.cli.drawing import MOST_IMAGES, DrawOptions, load_generator, origin, watched
 from gan_lightning.cli.options import keyed, parse, read_options
 from gan_lightning.config.values import PathName
 from gan_lightning.errors import UserError
@@ -67,7 +67,7 @@ def main(words: list[str]) -> None:
         write_folders(parts, names, out)
     reader = "MNIST(FOLDER)" if options.format == "idx" else "ImageFolder(FOLDER/train)"
     print(
-        f"{options.n} training and {options.n_test} test images of {len(names)} classes by {generator.checkpoint} in "
+        f"{options.n} training and {options.n_test} test images of {len(names)} classes by {origin(generator)} in "
         f"{out}, which torchvision.datasets.{reader} reads"
     )
 
@@ -112,7 +112,10 @@ def by_classifier(
         raise UserError(f"labels=classifier takes the run folder, and {generator.checkpoint} is an exported file")
     data = build_data(open_run(str(generator.checkpoint))[0].config(trust))
     if len(data.class_names) < 2:
-        raise UserError(f"labels=classifier: {data.short_name} has no classes to sort images into")
+        raise UserError(
+            f"labels=classifier: {data.short_name} has no classes to sort images into; sort its pictures into a folder "
+            "for each class and train again, or type sample out=FOLDER for images without labels"
+        )
     if data.reference is None:  # which is trained on the data, unless it was before
         data.prepare_data()
         data.setup()

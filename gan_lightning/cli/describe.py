@@ -1,5 +1,6 @@
-"""The command describe: what a choice is, and its options with their defaults and meanings."""
+"""What a choice of a config group is, and its options with their defaults and meanings: for the command list."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,30 +8,9 @@ from typing import Any
 import yaml
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from gan_lightning.cli.options import CommandOptions, check_choices, expand, format_default
-from gan_lightning.config.compose import CONF_DIR, compose, groups, heading, leaves, options, package_of
-from gan_lightning.config.messages import explained
-from gan_lightning.errors import UserError
-
-
-class Options(CommandOptions):
-    """Describe a choice of a config group: what it is, what it chooses, and its options with their defaults.
-
-    python -m gan_lightning describe model=wgan_gp
-    python -m gan_lightning describe network=dcgan
-    """
-
-
-def main(words: list[str]) -> None:
-    """Print the description of each choice that the words name."""
-    words = expand(words)
-    check_choices(words)
-    named = [word.split("=", 1) for word in words]
-    if not named or any(len(pair) < 2 or pair[0] not in groups() for pair in named):
-        raise UserError(f"type describe GROUP=CHOICE, such as describe model=wgan_gp; groups: {', '.join(groups())}")
-    with explained(words):
-        cfg = compose(*words)
-    print("\n\n".join("\n".join(describe(group, choice, cfg)) for group, choice in named))
+from gan_lightning.cli.options import format_default
+from gan_lightning.cli.terminal import in_columns, paint, wrap_prose
+from gan_lightning.config.compose import CONF_DIR, groups, heading, leaves, options, package_of
 
 
 def describe(group: str, choice: str, cfg: DictConfig) -> Iterator[str]:
@@ -45,13 +25,14 @@ def describe(group: str, choice: str, cfg: DictConfig) -> Iterator[str]:
     comments = dict(of_every_run(group))
     for pair in [*chosen, (group, choice)]:
         comments |= {key: text or comments.get(key, "") for key, text in comments_of(*pair).items()}
-    yield f"{group}={choice}"
-    yield from (f"  {line}" if line else "" for line in heading(file_of(group, choice)))
+    yield paint(f"{group}={choice}", "bold", sys.stdout)
+    yield from wrap_prose("\n".join(heading(file_of(group, choice))), "  ")
     if chosen:
-        yield "\nIt chooses"
+        yield "It chooses"
         yield from in_columns([(f"{other}={name}", options(other)[name]) for other, name in chosen])
+        yield ""
     rows = [(f"{key}={value}", comments[key]) for key, value in typed_leaves(cfg) if key in comments]
-    yield "\nOptions" if rows else "\nIt has no options."
+    yield "Options" if rows else "It has no options."
     yield from in_columns(rows)
 
 
@@ -116,9 +97,3 @@ def typed_leaves(cfg: DictConfig) -> Iterator[tuple[str, str]]:
 def format_value(value: Any) -> str:
     """A value as it is typed on the command line."""
     return f"[{','.join(map(format_value, value))}]" if isinstance(value, list) else format_default(value)
-
-
-def in_columns(rows: list[tuple[str, str]]) -> Iterator[str]:
-    """Two columns."""
-    width = max((len(first) for first, _ in rows), default=0)
-    yield from (f"  {first:<{width}}  {second}".rstrip() for first, second in rows)

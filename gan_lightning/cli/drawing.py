@@ -9,6 +9,7 @@ from pydantic import Field, NonNegativeInt
 from gan_lightning.cli.options import RUN, RunOptions
 from gan_lightning.config.values import PathName, Seed
 from gan_lightning.errors import UserError
+from gan_lightning.runs import find_run
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,9 +34,18 @@ LabelsOption = list[NonNegativeInt | str] | NonNegativeInt | str | None
 
 def load_generator(options: DrawOptions) -> "Generator":
     """The generator that the words name."""
+    run = find_run(options.run)  # a typo does not wait for torch
+
     from gan_lightning.generator import load
 
-    return load(options.run, options.weights, options.trust)
+    return load(run, options.weights, options.trust)
+
+
+def origin(generator: "Generator") -> str:
+    """The checkpoint that a generator was read from, as one would type it here."""
+    from gan_lightning.training.ending import readable
+
+    return readable(generator.checkpoint)
 
 
 def read_labels(labels: LabelsOption) -> list[int | str] | int | str | None:

@@ -1,24 +1,65 @@
-"""The command list: every choice of every config group."""
+"""The command list: every choice of every config group, and what one of them is, with its options and defaults."""
 
-from gan_lightning.cli.options import CommandOptions, keyed, parse, read_options
-from gan_lightning.config.compose import groups, options
+import sys
+
+from gan_lightning.cli.options import CommandOptions, check_choices, expand
+from gan_lightning.cli.terminal import fit, paint
+from gan_lightning.config.compose import compose, groups, options
+from gan_lightning.config.messages import did_you_mean, explained
+from gan_lightning.errors import UserError
 
 
 class Options(CommandOptions):
-    """List every model, network, loss, data set ... that can be typed as GROUP=CHOICE, a line each.
+    """List what can be typed as GROUP=CHOICE: models, networks, losses, data sets ...
 
-      python -m gan_lightning list
+      python -m gan_lightning list                   every choice, a line each
+      python -m gan_lightning list model loss        those of these groups
+      python -m gan_lightning list model=wgan_gp     what it is, what it chooses, its options and their defaults
 
     The groups are the folders of conf/; beside each choice stands the first comment of its file.
     """
 
 
 def main(words: list[str]) -> None:
-    """Print every choice with its description."""
-    read_options(Options, keyed(parse(words)))
-    choices = {group: options(group) for group in groups()}
-    width = max(len(name) for group in choices.values() for name in group)
-    for group, descriptions in choices.items():
-        print(f"{group}=")
-        for name, description in descriptions.items():
-            print(f"  {name:<{width}} {description}")
+    """Print the groups and choices that the words name; without words, every group."""
+    words = expand(words)
+    check_choices(words)
+    for word in words:
+        check_word(word)
+    with explained(words):
+        cfg = compose(*(word for word in words if "=" in word))
+
+    from gan_lightning.cli.describe import describe
+
+    parts = []
+    for word in words or groups():
+        group, _, choice = word.partition("=")
+        parts.append(describe(group, choice, cfg) if choice else list_group(group))
+    print("\n\n".join("\n".join(part) for part in parts))
+    if not words:
+        print("\nlist GROUP lists one group; list model=wgan_gp shows the options of a choice, and their defaults")
+
+
+def check_word(word: str) -> None:
+    """Refuse what is neither a group nor a choice of one.
+
+    Raises:
+        UserError: The message names the group of a choice that stands alone, or the groups there are.
+    """
+    group = word.partition("=")[0]
+    if group in groups():
+        return
+    homes = [f"list {home}={word}" for home in groups() if word in options(home)]
+    if homes:
+        raise UserError(f"{word} is a choice, not a group; type {' or '.join(homes)}")
+    raise UserError(
+        f"{word} is neither a group nor GROUP=CHOICE, such as model=wgan_gp.{did_you_mean(group, groups())}"
+    )
+
+
+def list_group(group: str) -> list[str]:
+    """The lines about a group: its name, and each of its choices with what it is, in as much as the screen shows."""
+    choices = options(group)
+    width = max(map(len, choices))
+    rows = [fit(f"  {name:<{width}}  {text}") for name, text in choices.items()]
+    return [paint(f"{group}=", "bold", sys.stdout), *rows]

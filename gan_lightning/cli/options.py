@@ -14,6 +14,7 @@ from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import DictConfig
 from pydantic import BaseModel, ConfigDict, Field
 
+from gan_lightning.cli.terminal import in_columns, wrap_prose
 from gan_lightning.config.aliases import translate
 from gan_lightning.config.compose import compose, groups, options, top_level_keys
 from gan_lightning.config.messages import did_you_mean, explained, word_of, word_with_quotes
@@ -211,14 +212,17 @@ def compose_data(name: str, of_data: Iterable[str]) -> DictConfig:
 
 
 def format_help(schema: type[CommandOptions]) -> str:
-    """The text of a command's --help: its docstring, then each option with its default and description."""
+    """The text of a command's --help: its docstring, then each option with its default and description.
+
+    What the command itself adds stands before what it shares with others.
+    """
+    own = [name for name in schema.model_fields if name in schema.__annotations__]
     rows = []
-    for name, field in schema.model_fields.items():
+    for name in sorted(schema.model_fields, key=lambda name: (name != "run", name not in own)):
+        field = schema.model_fields[name]
         default = "..." if field.is_required() else format_default(field.default)
-        rows.append((f"{name}={default}", field.description))
-    width = max((len(typed) for typed, _ in rows), default=0)
-    lines = [f"  {typed:<{width}}  {description}" for typed, description in rows]
-    return "\n".join([inspect.getdoc(schema) or "", *(["", *lines] if lines else [])]) + "\n"
+        rows.append((f"{name}={default}", field.description or ""))
+    return "\n".join([*wrap_prose(inspect.getdoc(schema) or ""), *in_columns(rows)]).rstrip() + "\n"
 
 
 def format_default(value: Any) -> str:

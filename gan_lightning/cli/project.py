@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from gan_lightning.cli.drawing import DrawOptions, LabelsOption, check_new_file, load_generator, read_labels
+from gan_lightning.cli.drawing import DrawOptions, LabelsOption, check_new_file, load_generator, origin, read_labels
 from gan_lightning.cli.options import keyed, parse, read_options
 from gan_lightning.config.values import PathName
 
@@ -48,7 +48,7 @@ def main(words: list[str]) -> None:
     labels = read_labels(options.labels)
     found = generator.project(target, labels, options.steps, options.starts, options.seed)
     (write_pair if kind == ".png" else write_arrays)(target, found, out)
-    print(f"{options.image}: distance {found.distance:.3f} by {generator.checkpoint}, in {out}")
+    print(f"{options.image}: distance {found.distance:.3f} by {origin(generator)}, in {out}")
 
 
 def write_pair(target: "Tensor", found: "Projection", out: Path) -> None:

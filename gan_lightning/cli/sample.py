@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from gan_lightning.cli.drawing import MOST_IMAGES, DrawOptions, LabelsOption, load_generator, read_labels, watched
+from gan_lightning.cli.drawing import (
+    MOST_IMAGES,
+    DrawOptions,
+    LabelsOption,
+    load_generator,
+    origin,
+    read_labels,
+    watched,
+)
 from gan_lightning.cli.options import keyed, parse, read_options
 from gan_lightning.config.values import PathName
 from gan_lightning.errors import UserError
@@ -61,7 +69,7 @@ def main(words: list[str]) -> None:
         chain([first], batches), lambda start, count: generator.sampler.classes(start, count, labels), options.n, out
     )
     weights = f"{generator.facts.weights} weights, seed {options.seed}"
-    print(f"{options.n} samples of {generator.checkpoint} ({weights}) in {out}")
+    print(f"{options.n} samples of {origin(generator)} ({weights}) in {out}")
 
 
 def check_out(out: Path, kind: str, replace: bool) -> list[Path]:
