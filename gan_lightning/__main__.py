@@ -33,6 +33,7 @@ HELP: dict[str, dict[str, str]] = {
     "Take with you": {
         "export run=FOLDER format=html": "a page that draws images in any browser",
         "export run=FOLDER format=safetensors": "weights that describe themselves",
+        "export run=FOLDER format=onnx": "the network, for any other program",
         "explore run=FOLDER": "the page, opened",
     },
     "Look up": {
@@ -154,7 +155,7 @@ def print_overview() -> None:
     from gan_lightning.cli.terminal import in_columns, paint, wrap
 
     width = max(len(typed) for rows in HELP.values() for typed in rows)
-    print(f"Train GANs on small images, and use what you trained:\n  {USAGE}")
+    print(*wrap("Train GANs on small images, and use what you trained:"), f"  {USAGE}", sep="\n")
     for title, rows in HELP.items():
         print("\n" + paint(title, "bold", sys.stdout), *in_columns(rows.items(), width), sep="\n")
     print("", *wrap("run=latest is the run written last; part of a run's name is enough, too."), sep="\n")

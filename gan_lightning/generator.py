@@ -78,7 +78,7 @@ class Generator:
 
     def to_numbers(self, labels: Labels | None) -> Tensor | None:
         """Labels as numbers, int64 (K,); None for None."""
-        return None if labels is None else to_numbers(labels, self.num_classes, lambda: self.class_names)
+        return None if labels is None else to_numbers(labels, self.class_names)
 
     def sample(self, n: int, seed: int = 0, labels: Labels | None = None, truncation: float | None = None) -> Tensor:
         """Images, uint8 (n, C, H, W).

@@ -1,7 +1,7 @@
 """Classes as people name them: by number, by name, or several to take in turn."""
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,23 +17,22 @@ NAMED = 20
 """Classes that a message names."""
 
 
-def to_numbers(labels: Labels, num_classes: int, class_names: Callable[[], Sequence[str]]) -> Tensor:
+def to_numbers(labels: Labels, names: Sequence[str]) -> Tensor:
     """The numbers of classes, int64 (K,).
 
     Args:
         labels: Classes by number or by name.
-        num_classes: Number of classes that the generator was trained on; 0 where it is not class-conditional.
-        class_names: What gives the name of each class; called only when a name is to be looked up or shown.
+        names: The name of each class; empty where the generator is not class-conditional.
 
     Raises:
         UserError: The generator is not class-conditional, there is no such class, or no class is given.
     """
-    if num_classes < 2:
+    if len(names) < 2:
         raise UserError(f"labels={shown(labels)}: this generator is not class-conditional; leave labels= out")
     wanted = listed(labels)
     if not wanted:
         raise UserError(f"labels={shown(labels)} names no class; type labels=0, or leave labels= out for every class")
-    return torch.tensor([to_number(label, num_classes, class_names) for label in wanted])
+    return torch.tensor([to_number(label, names) for label in wanted])
 
 
 def listed(labels: Labels) -> list[Any]:
@@ -43,24 +42,23 @@ def listed(labels: Labels) -> list[Any]:
     return [labels] if isinstance(labels, int | str | np.integer) else list(labels)
 
 
-def to_number(label: Any, num_classes: int, class_names: Callable[[], Sequence[str]]) -> int:
+def to_number(label: Any, names: Sequence[str]) -> int:
     """The number of one class."""
-    names = class_names() if isinstance(label, str) else []
-    if label in names:
+    if isinstance(label, str) and label in names:
         return list(names).index(label)
     whole = isinstance(label, int | np.integer) and not isinstance(label, bool)
-    if whole and 0 <= label < num_classes:
+    if whole and 0 <= label < len(names):
         return int(label)
-    raise UserError(f"labels={label} is not allowed: {allowed(label, num_classes, class_names())}")
+    raise UserError(f"labels={label} is not allowed: {allowed(label, names)}")
 
 
-def allowed(label: Any, num_classes: int, names: Sequence[str]) -> str:
+def allowed(label: Any, names: Sequence[str]) -> str:
     """The classes that there are, and what to type instead of one that there is not."""
-    last = num_classes - 1
+    last = len(names) - 1
     close = difflib.get_close_matches(str(label), names, n=1) if isinstance(label, str) else []
     numbers = f"classes are 0 to {last}"
-    if list(names) != [str(number) for number in range(num_classes)]:
-        more = " ..." if num_classes > NAMED else ""
+    if list(names) != [str(number) for number in range(len(names))]:
+        more = " ..." if len(names) > NAMED else ""
         numbers += f" ({', '.join(names[:NAMED])}{more})"
     return f"{numbers}; type labels={close[0] if close else last}"
 

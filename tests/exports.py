@@ -29,11 +29,12 @@ GENERATORS = {
 
 
 def facts_of(network: dict, conditioning: dict, sampler: Sampler, shape=SHAPE, classes=()) -> Facts:
+    numbers = [str(number) for number in range(sampler.conditioning.num_classes)]
     return Facts(
         network=network, conditioning=conditioning, image_shape=shape, latent_dim=sampler.prior.dim,
-        num_classes=sampler.conditioning.num_classes, classes=list(classes), prior=sampler.prior.distribution,
-        weights="raw", generator_steps=0, images_seen=0, data="MNIST", recipe={}, scores=[], gan_lightning="0",
-        torch="0",
+        num_classes=sampler.conditioning.num_classes, classes=list(classes) or numbers, weights="raw",
+        prior=sampler.prior.distribution, generator_steps=0, images_seen=0, data="MNIST", recipe={}, scores=[],
+        gan_lightning="0", torch="0",
     )  # fmt: skip
 
 

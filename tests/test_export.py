@@ -73,6 +73,9 @@ HOSTILE = {
     "huge images": (lambda facts: facts.update(image_shape=[1, 10**9, 10**9]), "less than or equal to 4096"),
     "another number of classes": (lambda facts: facts.update(latent_dim=3), "other weights than its description"),
     "a long story": (lambda facts: facts.update(torch="2" * MAX_FACTS), "longer than"),
+    "classes without a name": (lambda facts: facts.update(num_classes=3, classes=["a"]), "3 classes have 1 names"),
+    "a classifier elsewhere": (lambda facts: facts.update(reference="../x"), "reference: String should match"),
+    "no score": (lambda facts: facts.update(scores=[{"value": 1}]), "cannot be read as an exported generator"),
     "a key of its own": (lambda facts: facts.update(run="here"), "cannot be read as an exported generator"),
 }  # fmt: skip
 

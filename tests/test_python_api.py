@@ -54,7 +54,7 @@ def test_a_bare_import_does_not_import_torch():
 
 def test_classes_are_named_by_number_name_or_several_of_either():
     def numbers(labels):
-        return to_numbers(labels, 3, lambda: NAMES).tolist()
+        return to_numbers(labels, NAMES).tolist()
 
     assert numbers(1) == numbers("dog") == [1]
     assert numbers(["a b", 0]) == numbers((2, "cat")) == [2, 0]
@@ -75,13 +75,13 @@ def test_classes_are_named_by_number_name_or_several_of_either():
 )
 def test_classes_that_there_are_not_are_refused(labels, message):
     with pytest.raises(UserError, match=message):
-        to_numbers(labels, 3, lambda: NAMES)
+        to_numbers(labels, NAMES)
 
 
 def test_many_classes_are_not_all_named():
     names = [f"class {number}" for number in range(1000)]
     with pytest.raises(UserError, match=r"classes are 0 to 999 \(class 0, .*, class 19 ...\); type labels=class 7$"):
-        to_numbers("class 7 ", 1000, lambda: names)
+        to_numbers("class 7 ", names)
 
 
 # Interpolation and truncation

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, NonNegativeInt
 
-from gan_lightning.cli.options import RUN, RunOptions
+from gan_lightning.cli.options import GENERATOR, RunOptions
 from gan_lightning.config.values import PathName, Seed
 from gan_lightning.errors import UserError
 from gan_lightning.runs import find_run
@@ -23,7 +23,7 @@ MOST_IMAGES = 100_000_000
 class DrawOptions(RunOptions):
     """The options of a command that draws from a trained generator."""
 
-    run: PathName = Field(description=RUN)
+    run: PathName = Field(description=GENERATOR)
     seed: Seed = Field(0, description="Seed of the latent vectors; the same seed draws the same images.")
     weights: Literal["ema", "raw"] = Field("ema", description="Averaged weights of the generator, or those as trained.")
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from gan_lightning.cli.options import RUN, RunOptions, keyed, parse, read_options
+from gan_lightning.cli.options import GENERATOR, RunOptions, keyed, parse, read_options
 from gan_lightning.config.values import PathName
 from gan_lightning.runs import find_run
 
@@ -21,7 +21,7 @@ class Options(RunOptions):
     The page is written into the run folder as playground.html, and needs no program but a browser.
     """
 
-    run: PathName = Field(description=RUN)
+    run: PathName = Field(description=GENERATOR)
     weights: Literal["ema", "raw"] = Field("ema", description="Averaged weights of the generator, or those as trained.")
     browser: bool = Field(True, description="Whether to open the page in your browser; false only writes it.")
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from gan_lightning.cli.options import RUN, RunOptions, keyed, parse, read_options
+from gan_lightning.cli.options import GENERATOR, RunOptions, keyed, parse, read_options
 from gan_lightning.config.values import PathName
 from gan_lightning.errors import UserError
 from gan_lightning.runs import find_run
@@ -28,7 +28,7 @@ class Options(RunOptions):
     programs. Beside the latter two, a model card says what the generator is, how it was trained and what it scores.
     """
 
-    run: PathName | list[PathName] = Field(description=f"{RUN} Several for one page: run=[A,B].")
+    run: PathName | list[PathName] = Field(description=f"{GENERATOR} Several share a page: run=[A,B].")
     format: Format = Field(
         "html", description="html for a page, safetensors for weights that this program reads, onnx for others."
     )

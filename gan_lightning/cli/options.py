@@ -39,6 +39,8 @@ class RunOptions(CommandOptions):
 
 RUN = "Run folder, one of its checkpoint files, latest, or a part of a run's name."
 
+GENERATOR = "Run folder, checkpoint, exported file, pretrained/NAME, latest, or a part of a run's name."
+
 AnyOptions = TypeVar("AnyOptions", bound=CommandOptions)
 
 

@@ -1,9 +1,9 @@
 """What there is to know about a trained generator beside its weights."""
 
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
 
 from gan_lightning.evaluation.records import ScoreRecord
 from gan_lightning.models.module import Weights
@@ -60,6 +60,13 @@ class Facts(BaseModel):
     scores: list[ScoreRecord]
     gan_lightning: str
     torch: str
+
+    @model_validator(mode="after")
+    def check_classes(self) -> Self:
+        """Refuse classes of which some have no name."""
+        if self.num_classes and len(self.classes) != self.num_classes:
+            raise ValueError(f"{self.num_classes} classes have {len(self.classes)} names")
+        return self
 
     @property
     def drawn_classes(self) -> list[str]:
