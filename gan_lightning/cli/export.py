@@ -28,7 +28,7 @@ class Options(RunOptions):
     programs. Beside the latter two, a model card says what the generator is, how it was trained and what it scores.
     """
 
-    run: PathName | list[PathName] = Field(description=f"{GENERATOR} Several share a page: run=[A,B].")
+    run: PathName | list[PathName] = Field(description=f"{GENERATOR} Of a page, several, too: [A,B].")
     format: Format = Field(
         "html", description="html for a page, safetensors for weights that this program reads, onnx for others."
     )
