@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from gan_lightning.cli.options import GENERATOR, RunOptions, keyed, parse, read_options
+from gan_lightning.cli.options import RunOptions, keyed, parse, read_options
 from gan_lightning.config.values import PathName
 from gan_lightning.errors import UserError
 from gan_lightning.runs import find_run
@@ -28,7 +28,9 @@ class Options(RunOptions):
     programs. Beside the latter two, a model card says what the generator is, how it was trained and what it scores.
     """
 
-    run: PathName | list[PathName] = Field(description=f"{GENERATOR} Of a page, several, too: [A,B].")
+    run: PathName | list[PathName] = Field(
+        description="Run folder, checkpoint, exported file, latest, or a part of a run's name; [A,B] for one page."
+    )
     format: Format = Field(
         "html", description="html for a page, safetensors for weights that this program reads, onnx for others."
     )
