@@ -148,7 +148,8 @@ def test_a_card_says_what_a_generator_is_and_what_it_scores(finished, exported):
     card = exported.with_name("g.card.md").read_text()
     assert exported.with_name("g.samples.png").is_file() and "![Samples of seed 0](g.samples.png)" in card
     assert f'gl.load("{exported.name}")' in card and "None was measured" in card and "None was named" in card
-    assert "optimizer.generator.lr: " in card and str(finished.path) not in card
+    assert "optimizer.generator.lr: 0.0" in card and "\nseed: 0\n" in card and "network.generator.hidden: [" in card
+    assert str(finished.path) not in card
     facts = read_export(exported).facts
     scores = [record(9.0, "2026-01-01"), record(2.5, "2026-01-02"), record(0.75, "2026-01-02", None)]
     licensed = facts.model_copy(update={"scores": scores, "license": "CC-BY-4.0"})

@@ -3,11 +3,12 @@
 import json
 from pathlib import Path
 
+from gan_lightning.config.compose import leaves
 from gan_lightning.evaluation.records import ScoreRecord
 from gan_lightning.export.facts import Facts, Trained
 from gan_lightning.images import grid, save_grid
 
-SHOWN = 64  # samples in the picture
+SHOWN = 64  # samples in the picture, or as many as make whole rows of all classes
 
 USE = {
     ".safetensors": """```python
@@ -43,8 +44,8 @@ def write_card(trained: Trained, difference: float, out: Path) -> Path:
         out: The exported file.
     """
     picture, card = out.with_name(f"{out.stem}.samples.png"), out.with_name(f"{out.stem}.card.md")
-    sampler = trained.sampler
-    save_grid(grid(sampler.sample(SHOWN), sampler.conditioning.columns), "", picture)
+    sampler, columns = trained.sampler, trained.sampler.conditioning.columns
+    save_grid(grid(sampler.sample(SHOWN - SHOWN % (columns or 1)), columns), "", picture)
     card.write_text(describe(trained.facts, sampler.conditioning.condition_dim, difference, out.name, picture.name))
     return card
 
@@ -69,7 +70,8 @@ def describe(facts: Facts, condition_dim: int, difference: float, file: str, pic
 
 def recipe(facts: Facts) -> str:
     """The options it was trained with, as they are typed on the command line."""
-    lines = (f"{key}: {json.dumps(value)}" for key, value in facts.recipe.items())
+    options = {**dict(leaves(facts.network, "network.generator")), **facts.recipe}
+    lines = (f"{key}: {json.dumps(value)}" for key, value in options.items())
     return "\n".join(["```yaml", *lines, "```"])
 
 

@@ -55,7 +55,7 @@ class Facts(BaseModel):
     generator_steps: NonNegativeInt
     images_seen: NonNegativeInt
     data: str
-    recipe: dict[str, str | float | bool | list[Any] | dict[str, Any] | None]
+    recipe: dict[str, str | bool | int | float | list[Any] | dict[str, Any] | None]
     license: str | None = None
     scores: list[ScoreRecord]
     gan_lightning: str
