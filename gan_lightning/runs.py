@@ -1,5 +1,6 @@
 """Finding runs by short names: `latest`, and any part of a folder's name that only one run has."""
 
+import difflib
 from pathlib import Path
 
 from gan_lightning.errors import UserError
@@ -42,7 +43,8 @@ def find_run(name: str) -> str:
             f"run={name} may be any of {len(found)} runs{in_lines(found)}\nType more of its name, or its path"
         )
     if runs:
-        raise UserError(f"run={name} is neither a run folder nor part of the name of a run{in_lines(runs)}")
+        hint = " (did you mean latest?)" if difflib.get_close_matches(name, ["latest"]) else ""
+        raise UserError(f"run={name} is neither a run folder nor part of the name of a run{hint}{in_lines(runs)}")
     raise UserError(
         f"run={name} is no run folder, and {' and '.join(f'{place}/' for place in PLACES)} here hold no run; "
         "type run=FOLDER with a folder that a training run named at its end"

@@ -58,6 +58,8 @@ def test_names_of_several_runs_and_of_none_are_refused(runs, tmp_path, monkeypat
         UserError, match=r"^run=x9 is neither a run folder nor part of the name of a run:\n  multirun/x"
     ):
         find_run("x9")
+    with pytest.raises(UserError, match=r"^run=lates is neither .* \(did you mean latest\?\):\n  multirun/x"):
+        find_run("lates")
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path / "empty")
     with pytest.raises(UserError, match=r"^run=latest is no run folder, and runs/ and multirun/ here hold no run"):

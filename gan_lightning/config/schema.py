@@ -18,8 +18,8 @@ from gan_lightning.errors import UserError
 
 Precision = Literal["auto", "bf16", 32]
 
-WISH = re.compile(r"^(Input|Value error,|String|List|Dictionary|Tuple|Decimal input) ")
-"""What stands before "should be ..." in pydantic's messages."""
+WISH = re.compile(r"^(Input|Value error,|String|List|Dictionary|Tuple|Decimal input) |, unable to parse .*")
+"""What stands before "should be ..." in pydantic's messages, and after it, where that says no more."""
 
 SETTINGS: dict[str, Any] = {
     "seed": Seed,

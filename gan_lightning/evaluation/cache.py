@@ -62,7 +62,7 @@ class ScoreCache:
         file = self.file(name, ".json")
         with suppress(OSError, ValueError):
             return json.loads(file.read_text())
-        log.info("measuring real images by the same protocol (%s): once, then cached", name)
+        log.info("measuring real images by the same protocol: once, then cached")
         values = compute()
         write_to_cache(file, json.dumps(values).encode())
         return values
