@@ -1,0 +1,60 @@
+"""Executes the notebooks and keeps what they show.
+
+    python -m benchmarks.notebooks                    all, in place (several minutes)
+    python -m benchmarks.notebooks notebooks/2_...    some
+
+A notebook's numbers of training steps stand in one cell, tagged "parameters".
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "notebooks"
+
+SECONDS = 600
+"""Of a single cell, at most."""
+
+
+def read(file: Path) -> nbformat.NotebookNode:
+    """A notebook as it is stored."""
+    return nbformat.read(file, as_version=4)
+
+
+def set_parameters(notebook: nbformat.NotebookNode, values: Mapping[str, int]) -> None:
+    """Append other values to the cell of the parameters."""
+    (cell,) = (cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
+    cell.source += "".join(f"\n{name} = {value}" for name, value in values.items())
+
+
+def execute(notebook: nbformat.NotebookNode) -> None:
+    """Run every cell of a notebook and keep its outputs, without the time of day.
+
+    Raises:
+        nbclient.exceptions.CellExecutionError: A cell has failed.
+    """
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+    client = NotebookClient(
+        notebook, timeout=SECONDS, kernel_name="python3", record_timing=False, coalesce_streams=True,
+        resources={"metadata": {"path": str(FOLDER)}},
+    )  # fmt: skip
+    client.execute(env=environment)
+
+
+def main(files: list[Path]) -> None:
+    """Execute notebooks in place."""
+    for file in files:
+        notebook = read(file)
+        execute(notebook)
+        nbformat.write(notebook, file)
+        print(file)
+
+
+if __name__ == "__main__":
+    main([Path(word) for word in sys.argv[1:]] or sorted(FOLDER.glob("*.ipynb")))
