@@ -6,6 +6,8 @@
 A notebook's numbers of training steps stand in one cell, tagged "parameters".
 """
 
+import base64
+import io
 import os
 import sys
 from collections.abc import Mapping
@@ -13,9 +15,13 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "notebooks"
+
+COLORS = 128
+"""Of a stored picture: as many as keep a curve smooth; a quarter of the bytes."""
 
 SECONDS = 600
 """Of a single cell, at most."""
@@ -47,11 +53,33 @@ def execute(notebook: nbformat.NotebookNode) -> None:
     client.execute(env=environment)
 
 
+def shrink(notebook: nbformat.NotebookNode) -> None:
+    """Keep each picture once, as a PNG file of few colors: a repository keeps every version of it."""
+    for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
+        data = output.get("data", {})
+        data.pop("image/jpeg", None)
+        if "image/png" in data:
+            data["image/png"] = base64.b64encode(reduce_colors(base64.b64decode(data["image/png"]))).decode()
+
+
+def reduce_colors(png: bytes) -> bytes:
+    """A PNG file with at most `COLORS` colors; one that has so few is left as it is."""
+    picture = Image.open(io.BytesIO(png))
+    if picture.mode == "P":
+        return png
+    if picture.mode == "RGBA":  # Matplotlib's, which is opaque
+        picture = picture.convert("RGB")
+    file = io.BytesIO()
+    picture.quantize(COLORS, dither=Image.Dither.NONE).save(file, "png", optimize=True)
+    return file.getvalue()
+
+
 def main(files: list[Path]) -> None:
     """Execute notebooks in place."""
     for file in files:
         notebook = read(file)
         execute(notebook)
+        shrink(notebook)
         nbformat.write(notebook, file)
         print(file)
 

@@ -12,7 +12,7 @@ NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 QUICK = {
     "1_the_idea_of_gans": {"d_steps": 5},
     "2_your_first_gan": {"steps": 6},
-    "3_what_other_gans_change": {"steps": 20},
+    "3_what_other_gans_change": {"steps": 60},
     "4_measuring_a_gan": {"steps": 2, "repeats": 1},
     "5_synthetic_data": {"steps": 2, "classifier_steps": 2},
 }
