@@ -49,6 +49,10 @@ fuzz: setup  ## Try 20,000 random command lines and 50,000 damaged files (about 
 bench: setup  ## Measure the speed of everything (about half an hour on an idle machine)
 	$(BIN)/python -m benchmarks.bench
 
+.PHONY: notebooks
+notebooks: setup  ## Execute the notebooks in place (about six minutes on two cores)
+	$(BIN)/python -m benchmarks.notebooks
+
 .PHONY: lint
 lint: setup  ## Check style and types
 	$(BIN)/ruff check .

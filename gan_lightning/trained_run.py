@@ -14,9 +14,10 @@ from omegaconf import DictConfig, open_dict
 from torch import Tensor
 from torchvision.transforms.functional import pil_to_tensor
 
+from gan_lightning.cli.evaluate import main as evaluate
 from gan_lightning.cli.options import check_choices, expand, parse, take_path_literally
 from gan_lightning.config.compose import compose
-from gan_lightning.config.messages import explained
+from gan_lightning.config.messages import explained, word_with_quotes
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation.records import ScoreRecord
 from gan_lightning.generator import Generator, load
@@ -85,6 +86,20 @@ class Run:
     def load(self, weights: Weights = "ema", device: str = "cpu") -> Generator:
         """The generator of the last checkpoint; see `gan_lightning.load`."""
         return load(self.folder, weights, self.trust, device)
+
+    def evaluate(self, **options: Any) -> pd.DataFrame:
+        """Measure every score, as the command `evaluate` does, which prints them; the new rows of `scores`.
+
+        Args:
+            options: Options of that command: `n`, `split`, `seed`, `tstr`, `inception`.
+
+        Raises:
+            UserError: There is no such option, there are too few images, or another process writes to the run.
+        """
+        before = len(self.files.scores())
+        words = [f"{name}={value}" for name, value in options.items()]
+        evaluate([word_with_quotes("run", str(self.folder)), f"trust={self.trust}", *words])
+        return self.scores[before:].reset_index(drop=True)
 
     def __repr__(self) -> str:
         status = self.status

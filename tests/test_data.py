@@ -1,11 +1,15 @@
+import math
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from gan_lightning.data import MNIST, FashionMNIST, ImageFolder, MNIST5k, StackedMNIST
+from gan_lightning.data import MNIST, FashionMNIST, ImageFolder, MNIST5k, Ring, StackedMNIST
 from gan_lightning.errors import UserError
-from gan_lightning.images import resize
+from gan_lightning.evaluation.outlook import can_be_scored, describe_scoring
+from gan_lightning.evaluation.scorer import Scorer
+from gan_lightning.images import resize, to_float, to_uint8
 
 # mnist_5k
 
@@ -128,3 +132,41 @@ def test_a_batch_larger_than_the_data_is_refused():
     data.fetch()
     with pytest.raises(UserError, match=r"data.batch_size=4001 is larger than the 4,000 training images; type"):
         data.setup()
+
+
+# A ring of Gaussians
+
+
+def test_the_points_of_the_ring_have_its_moments():
+    ring = Ring(modes=5, deviation=0.03, radius=0.6, points=20_000)
+    train, validation, test = ring.load()
+    assert (len(validation.images), len(test.images), ring.class_names) == (1000, 1000, ["0", "1", "2", "3", "4"])
+    assert train.images.shape == (20_000, *ring.image_shape) and train.images.dtype == torch.uint8
+    torch.testing.assert_close(ring.centres.norm(dim=1), torch.full((5,), 0.6))
+    torch.testing.assert_close(ring.centres[0], torch.tensor([0.6, 0.0]))
+    for mode, centre in enumerate(ring.centres):
+        points = to_float(train.images[train.labels == mode]).flatten(1)
+        torch.testing.assert_close(points.mean(0), centre, atol=0.003, rtol=0)
+        torch.testing.assert_close(points.std(0), torch.full((2,), 0.03), atol=0.002, rtol=0)
+
+
+def test_modes_are_counted_within_three_deviations():
+    ring = Ring()
+    data = ring.count_modes(ring.load().train.images)
+    assert data.found == 8 and data.share == pytest.approx(1 - math.exp(-4.5), abs=0.004)
+    assert data.counts.sum() == round(data.share * 10_000)
+    centres = to_uint8(ring.centres).reshape(8, 1, 1, 2)
+    few = ring.count_modes(torch.cat([centres[:3], centres[:1], to_uint8(torch.zeros(4, 1, 1, 2))]))
+    assert few.counts.tolist() == [2, 1, 1, 0, 0, 0, 0, 0] and (few.found, few.share) == (3, 0.5)
+    assert ring.count_modes(to_uint8(torch.zeros(4, 1, 1, 2))).found == 0
+
+
+def test_points_are_not_scored():
+    ring = Ring()
+    ring.setup()
+    assert not can_be_scored(ring)
+    assert describe_scoring(ring) == [
+        "scores      none: images of fewer than 16x16 pixels have no reference classifier"
+    ]
+    with pytest.raises(UserError, match="scores are of images of 16x16 or more, and those of ring_8 are 1x2; look at"):
+        Scorer(ring)

@@ -4,6 +4,7 @@ import base64
 import io
 import logging
 import math
+import shutil
 import subprocess
 import sys
 
@@ -252,6 +253,19 @@ def test_a_run_gives_its_numbers_scores_and_samples(finished):
     assert "finished, 6 generator steps" in repr(read) and "<img" in (read._repr_html_() or "")
     with pytest.raises(UserError, match="is neither a run folder|is no run folder"):
         gl.Run("nobody")
+
+
+def test_a_run_is_scored_as_by_the_command(tmp_path, finished):
+    folder = tmp_path / "it's a run"
+    shutil.copytree(finished.path, folder)
+    read = gl.Run(folder)
+    scores = read.evaluate(n=150, split="validation")
+    assert set(scores.source) == {"ema", "raw"} and set(scores.n) == {150} and set(scores.split) == {"validation"}
+    again = read.evaluate(n=150, split="validation", seed=1)
+    assert len(read.scores) == 2 * len(scores) == 2 * len(again) and again.index[0] == 0
+    assert (again.real_baseline.dropna() == scores.real_baseline.dropna()).all()
+    with pytest.raises(UserError, match="count"):
+        read.evaluate(count=150)
 
 
 def test_training_in_python_is_training_on_the_command_line(tmp_path, finished):

@@ -5,7 +5,7 @@ import math
 from gan_lightning.data import ImageData
 from gan_lightning.evaluation.extractor import has_extractor, training_seconds
 from gan_lightning.evaluation.protocol import EvaluationProtocol, name_own_extractor
-from gan_lightning.evaluation.recipe import FEATURES
+from gan_lightning.evaluation.recipe import FEATURES, LEAST_SIDE, is_large_enough
 from gan_lightning.evaluation.sample_count import least_samples
 
 ENOUGH = FEATURES[0] + 1
@@ -16,12 +16,12 @@ LARGEST_SHARE = 0.3
 
 
 def can_be_scored(data: ImageData) -> bool:
-    """Whether there are enough test images, and training images for the real-data baseline.
+    """Whether images are large enough, and there are enough for testing and for the real-data baseline.
 
     Args:
         data: A data set whose `setup` has been called.
     """
-    return count_scored(data) >= least_samples(data)
+    return is_large_enough(data) and count_scored(data) >= least_samples(data)
 
 
 def count_scored(data: ImageData) -> int:
@@ -38,6 +38,8 @@ def describe_scoring(data: ImageData) -> list[str]:
     """
     if data.reference is not None and can_be_scored(data):
         return []
+    if not is_large_enough(data):
+        return [f"scores      none: images of fewer than {LEAST_SIDE}x{LEAST_SIDE} pixels have no reference classifier"]
     return [f"scores      {line}" for line in (describe_count(data), describe_classifier(data)) if line]
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from gan_lightning.data import ImageData
+from gan_lightning.errors import UserError
 from gan_lightning.sizes import Size
 
 BATCH_SIZE = 128
@@ -10,6 +11,9 @@ BATCH_SIZE = 128
 
 FEATURES = (128, 64, 32, 16, 8)
 """Numbers of features to choose from: a covariance needs more images than there are features."""
+
+LEAST_SIDE = 16
+"""Pixels of an image's shorter side, at least: the network halves it twice."""
 
 MOST_PIXELS = 1600
 """Pixels, 40x40, of the largest maps: the first convolution halves or quarters the sides of larger images."""
@@ -58,12 +62,26 @@ SHIPPED_RECIPE = Recipe(steps=6000, width=32, features=128, stride=1, stops_earl
 """How the classifiers that come with the package were trained: 14 passes over 55,000 images of 28x28."""
 
 
+def is_large_enough(data: ImageData) -> bool:
+    """Whether a data set's images are large enough for a reference classifier."""
+    return min(data.image_shape[1:]) >= LEAST_SIDE
+
+
 def recipe_for(data: ImageData) -> Recipe:
     """The recipe of a data set's reference classifier; about a minute on two cores, where none comes with the package.
 
     Args:
         data: A data set whose `setup` has been called.
+
+    Raises:
+        UserError: Its images are too small for any classifier.
     """
+    if not is_large_enough(data):
+        height, width = data.image_shape[1:]
+        raise UserError(
+            f"scores are of images of {LEAST_SIDE}x{LEAST_SIDE} or more, and those of {data.short_name} are "
+            f"{height}x{width}; look at its samples (sample run=FOLDER) instead"
+        )
     if data.reference is not None:
         return SHIPPED_RECIPE
     assert data.splits is not None, "call setup() first"
