@@ -21,7 +21,7 @@ def completed(line):
 COMPLETED = {
     "sam": ["sample"],
     "help pro": ["project"],
-    "export format=": ["format=html", "format=safetensors"],
+    "export format=": ["format=html", "format=onnx", "format=safetensors"],
     "explore run=x browser=": ["browser=false", "browser=true"],
     "sample weights=e": ["weights=ema"],
     "dataset n": ["n=", "n_test="],

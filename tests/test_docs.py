@@ -6,6 +6,7 @@ import shlex
 import shutil
 from collections.abc import Iterator
 from functools import cache
+from importlib import import_module
 from itertools import product
 from pathlib import Path
 from statistics import mean
@@ -19,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.model_pages import BEGIN, END, pages, scores_table
 from benchmarks.models import digits, table
-from gan_lightning.__main__ import main, run_command
+from gan_lightning.__main__ import MODULES, main, run_command
 from gan_lightning.config.aliases import meaning
 from gan_lightning.config.compose import CONF_DIR, compose, options
 from gan_lightning.config.schema import check
@@ -35,26 +36,7 @@ OF_A_RUN = ("resume", "sample", "interpolate", "project", "dataset", "evaluate",
 """Commands that read a folder or file of the reader's, which the pages call FOLDER or FILE."""
 
 OF_COMMANDS = {
-    "run",
-    "n",
-    "seed",
-    "weights",
-    "labels",
-    "truncation",
-    "kind",
-    "steps",
-    "n_test",
-    "format",
-    "image",
-    "out",
-    "images",
-    "split",
-    "tstr",
-    "inception",
-    "name",
-    "dir",
-    "trust",
-    "browser",
+    key for module in MODULES.values() for key in import_module(f"gan_lightning.cli.{module}").Options.model_fields
 }
 """Options of commands other than training."""
 

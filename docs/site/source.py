@@ -23,6 +23,12 @@ ELSEWHERE = {
 }
 """Pages that do not stand in docs/, and their names on the site."""
 
+CARDS = ROOT / "gan_lightning" / "pretrained"
+"""The folder of the model cards of generators that come with the project, and of their pictures."""
+
+FOLDERS = {"docs/": "", "notebooks/": "tutorials/", "gan_lightning/pretrained/": "pretrained/"}
+"""Folders whose files stand on the site, and where."""
+
 NAVIGATION = {
     "First steps": ["getting_started", "tutorials", "data", "faq"],
     "Models": ["models", "recipes", "objectives", "mistakes"],
@@ -35,6 +41,7 @@ NAVIGATION = {
 
 BELOW = {
     "models.md": ["models/*", "began"],
+    "export.md": ["pretrained/*"],
     "scores.md": ["evidence/README", "reference_classifiers"],
     "evidence/README.md": ["evidence/mnist", "evidence/fashion_mnist"],
     "reference/configuration.md": ["reference/configuration/*"],
@@ -46,6 +53,7 @@ def write_source(folder: Path) -> None:
     """Write every page and picture into a folder, which is emptied first."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(ROOT / "docs", folder, ignore=shutil.ignore_patterns("site", "__pycache__", "*.md"))
+    shutil.copytree(CARDS, folder / "pretrained", ignore=shutil.ignore_patterns("*.md", "*.safetensors"))
     for name, text in pages():
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -54,7 +62,7 @@ def write_source(folder: Path) -> None:
 
 def pages() -> Iterator[tuple[str, str]]:
     """Name on the site and text of each page."""
-    for file in sorted((ROOT / "docs").rglob("*.md")):
+    for file in [*sorted((ROOT / "docs").rglob("*.md")), *sorted(CARDS.glob("*.md"))]:
         origin = file.relative_to(ROOT).as_posix()
         text = relink(file.read_text(encoding="utf-8"), origin)
         yield name_on_site(origin), mark_option_tables(link_configuration(text, origin))
@@ -100,7 +108,7 @@ def name_on_site(origin: str) -> str:
         return ELSEWHERE[origin]
     if choice := re.fullmatch(r"conf/(\w+)/([\w/]+)\.yaml", origin):
         return f"reference/configuration/{choice[1]}.md#{configuration.slug(choice[2])}"
-    for folder, there in (("docs/", ""), ("notebooks/", "tutorials/")):
+    for folder, there in FOLDERS.items():
         if origin.startswith(folder):
             return there + origin.removeprefix(folder)
     raise ValueError(f"{origin} has no place on the site: add it to ELSEWHERE in docs/site/source.py")
