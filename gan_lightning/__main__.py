@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Callable, Iterator
 from importlib import import_module
 
 from gan_lightning import __version__
@@ -152,13 +153,21 @@ def split_command(words: list[str]) -> tuple[str, list[str]]:
 
 def print_overview() -> None:
     """Print what there is to type, on one screen."""
-    from gan_lightning.cli.terminal import in_columns, paint, wrap
+    from gan_lightning.cli.terminal import paint
+
+    print(*overview(lambda title: paint(title, "bold", sys.stdout)), sep="\n")
+
+
+def overview(painted: Callable[[str], str] = str) -> Iterator[str]:
+    """The lines of what there is to type, titles as `painted` shows them."""
+    from gan_lightning.cli.terminal import in_columns, wrap
 
     width = max(len(typed) for rows in HELP.values() for typed in rows)
-    print(*wrap("Train GANs on small images, and use what you trained:"), f"  {USAGE}", sep="\n")
+    yield from wrap("Train GANs on small images, and use what you trained:")
+    yield f"  {USAGE}"
     for title, rows in HELP.items():
-        print("\n" + paint(title, "bold", sys.stdout), *in_columns(rows.items(), width), sep="\n")
-    print("", *wrap("run=latest is the run written last; part of a run's name is enough, too."), sep="\n")
+        yield from ("", painted(title), *in_columns(rows.items(), width))
+    yield from ("", *wrap("run=latest is the run written last; part of a run's name is enough, too."))
 
 
 def print_help(command: str) -> None:

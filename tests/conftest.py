@@ -14,6 +14,7 @@ from tests.helpers import SHORT, SMALL, run
 
 torch.set_num_threads(1)  # batches here are too small to share
 os.environ["OMP_NUM_THREADS"] = "1"  # the same in the processes that tests start: float32 sums depend on it
+os.environ.pop("COLUMNS", None)  # pytest-xdist sets it, and help and lists would be fitted to it
 
 
 @pytest.fixture(scope="session")

@@ -545,10 +545,10 @@ def test_commands_and_their_words():
     [
         (
             ["rnu=x"],
-            r"rnu is not a valid option here. Did you mean run\? Allowed: labels, n, out, replace, run, seed, trust",
+            r"rnu is not a valid option here. Did you mean run\? Allowed: labels, n, out, replace, run, seed, trun",
         ),
         (["n=5"], r"run= is missing"),
-        (["run=x", "n=0"], r"n=0 is not allowed: it should be greater than 0"),
+        (["run=x", "n=0"], r"n=0 is not allowed: it should be greater than or equal to 1"),
         (["run=x", "weights=average"], r"weights=average is not allowed: it should be 'ema' or 'raw'"),
         (["x"], r"x is not of the form key=value"),
     ],

@@ -212,7 +212,7 @@ def test_what_cannot_be_drawn_is_refused(conditional):
         conditional.sample(1, labels="ten")
     with pytest.raises(UserError, match="weights=best is not allowed; type weights=ema or weights=raw"):
         gl.load("latest", weights="best")
-    with pytest.raises(UserError, match="run=nobody is no run folder"):
+    with pytest.raises(UserError, match="run=nobody is (no run folder|neither a run folder)"):
         gl.load("nobody")
 
 

@@ -7,7 +7,7 @@ from inspect import getdoc
 from textwrap import dedent
 
 from docs.site.markdown import code, linked, option_table
-from gan_lightning.__main__ import HELP, MODULES
+from gan_lightning.__main__ import MODULES, overview
 from gan_lightning.cli.options import CommandOptions, format_default
 
 
@@ -23,7 +23,8 @@ def page() -> Iterator[str]:
         "What `python -m gan_lightning --help` and `python -m gan_lightning COMMAND --help` print. Installed, "
         "`gan-lightning` does what `python -m gan_lightning` does. Options are typed as `key=value`."
     )
-    yield f"```text\n{HELP.strip()}\n```"
+    lines = "\n".join(overview())
+    yield f"```text\n{lines}\n```"
     for command, module in MODULES.items():
         yield f"## {command}"
         yield from section(import_module(f"gan_lightning.cli.{module}").Options)
