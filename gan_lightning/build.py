@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from hydra.errors import InstantiationException
@@ -25,7 +25,7 @@ from gan_lightning.models.compatibility import check_batch, check_batch_norm
 from gan_lightning.models.module import Weights
 from gan_lightning.penalties import Penalty
 from gan_lightning.sampling import Sampler
-from gan_lightning.training.run_folder import open_run, read_checkpoint
+from gan_lightning.training.run_folder import RunFolder, open_run, read_checkpoint
 
 log = logging.getLogger(__name__)
 
@@ -120,8 +120,26 @@ def build_module(cfg: DictConfig, image_shape: ImageShape, num_classes: int) -> 
     return module
 
 
-def load_module(run: str, trust: bool = False) -> tuple[GAN, Path]:
-    """The trained model of a run folder or checkpoint file, on the CPU, and that file; no data is needed.
+class LoadedRun(NamedTuple):
+    """A run that has been read back.
+
+    Attributes:
+        folder: Its folder.
+        checkpoint: The file of its weights.
+        config: Its configuration, checked.
+        content: The content of the checkpoint.
+        module: The trained model, on the CPU.
+    """
+
+    folder: RunFolder
+    checkpoint: Path
+    config: DictConfig
+    content: dict[str, Any]
+    module: GAN
+
+
+def load_run(run: str, trust: bool = False) -> LoadedRun:
+    """What a run folder or checkpoint file holds; no data is needed.
 
     Args:
         run: Run folder, or one of its checkpoint files.
@@ -139,7 +157,13 @@ def load_module(run: str, trust: bool = False) -> tuple[GAN, Path]:
     module = build_module(cfg, content["image_shape"], content["num_classes"])
     module.load_state_dict(content["state_dict"])
     module.on_load_checkpoint(content)
-    return module.eval(), checkpoint
+    return LoadedRun(folder, checkpoint, cfg, content, module.eval())
+
+
+def load_module(run: str, trust: bool = False) -> tuple[GAN, Path]:
+    """The trained model of a run folder or checkpoint file, and that file; see `load_run`."""
+    loaded = load_run(run, trust)
+    return loaded.module, loaded.checkpoint
 
 
 def check_weights(cfg: DictConfig, content: Mapping[str, Any], checkpoint: Path) -> None:
@@ -174,7 +198,7 @@ def load_sampler(run: str, weights: Weights = "ema", trust: bool = False) -> tup
     Args:
         run: Run folder, or one of its checkpoint files.
         weights: "ema" for the averaged generator, where there is one; "raw" for the generator as it was trained.
-        trust: Whether the folder may name code from outside this project, which is then run; see `load_module`.
+        trust: Whether the folder may name code from outside this project, which is then run; see `load_run`.
     """
     module, checkpoint = load_module(run, trust)
     return module.sampler(weights), checkpoint

@@ -35,6 +35,9 @@ BACKGROUND = 32
 
 CAPTION_HEIGHT = 36
 
+BAR_WIDTH = 12
+"""Pixels of the white bar between pictures that stand side by side."""
+
 FILM_SIZE = 500
 """Pixels of a film's longer side, about; a GIF of larger frames takes several megabytes."""
 
@@ -85,16 +88,24 @@ def grid(images: Tensor, columns: int | None = None, gap: int = 2, background: i
     return picture[:channels]  # torchvision makes three equal channels of one
 
 
+def beside(pictures: Sequence[Tensor]) -> Tensor:
+    """uint8 pictures (C, H, W) side by side, with a white bar between two; lower ones stand at the top."""
+    height = max(picture.shape[1] for picture in pictures)
+    padded = [F.pad(picture, (0, 0, 0, height - picture.shape[1]), value=255) for picture in pictures]
+    bar = torch.full((len(padded[0]), height, BAR_WIDTH), 255, dtype=torch.uint8)
+    return torch.cat([part for picture in padded for part in (bar, picture)][1:], dim=2)
+
+
 def to_pil(picture: Tensor) -> Image.Image:
     """A uint8 (C, H, W) picture as a Pillow image: one channel gray, three RGB."""
     array = picture.permute(1, 2, 0).cpu().numpy()
     return Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array)
 
 
-def enlarge(picture: Tensor, size: int = SHOWN_SIZE) -> Tensor:
-    """A picture (C, H, W) each of whose pixels is a square of k x k, so that its longer side is about `size`."""
-    times = magnification(picture.shape[2], picture.shape[1], size)
-    return picture.repeat_interleave(times, 1).repeat_interleave(times, 2)
+def enlarge(picture: Image.Image, size: int) -> Image.Image:
+    """A picture each of whose pixels is a square of k x k, so that its longer side is about `size`."""
+    times = magnification(*picture.size, size)
+    return picture.resize((picture.width * times, picture.height * times), Image.Resampling.NEAREST)
 
 
 def magnification(width: int, height: int, size: int = SHOWN_SIZE) -> int:
@@ -119,21 +130,19 @@ def gray(picture: Image.Image, level: int) -> int | tuple[int, ...]:
     return level if picture.mode == "L" else (level,) * 3
 
 
-def show_grid(picture: Tensor, text: str) -> Tensor:
-    """A grid (C, H, W) as a person looks at it: enlarged, with a caption in a strip under it."""
-    return pil_to_tensor(add_caption(to_pil(enlarge(picture)), text))
-
-
-def save_grid(picture: Tensor, text: str, path: Path) -> None:
-    """Write a grid (C, H, W) as `show_grid` has it.
+def save_grid(picture: Tensor, text: str, path: Path) -> Tensor:
+    """Write a grid (C, H, W) as a person looks at it: enlarged, with a caption in a strip under it; returns that.
 
     Its pixels can be had back: the PNG's text fields `magnification` and `caption` say how they are shown.
     """
+    grid_itself = to_pil(picture)
+    shown = add_caption(enlarge(grid_itself, SHOWN_SIZE), text)
     fields = PngImagePlugin.PngInfo()
-    fields.add_text("magnification", str(magnification(picture.shape[2], picture.shape[1])))
+    fields.add_text("magnification", str(magnification(*grid_itself.size)))
     fields.add_text("caption", text)
     with replacing(path) as file:
-        to_pil(show_grid(picture, text)).save(file, format="png", pnginfo=fields)
+        shown.save(file, format="png", pnginfo=fields)
+    return pil_to_tensor(shown)
 
 
 def save_png(picture: Tensor, path: Path) -> None:
@@ -189,7 +198,7 @@ def spread(frames: Sequence[Frame], count: int) -> list[Frame]:
 
 def encode_gif(frames: Sequence[Frame]) -> bytes:
     """The frames, enlarged and captioned, as a GIF."""
-    pictures = [add_caption(resized(frame.picture), frame.caption) for frame in frames]
+    pictures = [add_caption(enlarge(frame.picture, FILM_SIZE), frame.caption) for frame in frames]
     palette = make_palette(pictures)
     colors = (picture.convert("RGB") for picture in pictures)  # Pillow gives grays no palette
     first, *others = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in colors]
@@ -197,12 +206,6 @@ def encode_gif(frames: Sequence[Frame]) -> bytes:
     film = io.BytesIO()
     first.save(film, "gif", save_all=True, append_images=others, duration=[each] * len(others) + [each + 2000], loop=0)
     return film.getvalue()
-
-
-def resized(picture: Image.Image) -> Image.Image:
-    """A grid as large as films are."""
-    times = magnification(*picture.size, FILM_SIZE)
-    return picture.resize((picture.width * times, picture.height * times), Image.Resampling.NEAREST)
 
 
 def make_palette(pictures: Sequence[Image.Image]) -> Image.Image:

@@ -8,6 +8,8 @@ PLACES = ("runs", "multirun")
 """Folders in which runs and sweeps are kept unless the user names another."""
 
 CONFIG_FILE = ".hydra/config.yaml"
+STATUS_FILE = "status.json"
+"""Files of a run folder, by which it is known without torch."""
 
 NAMED = 5
 """Runs that a message names."""
@@ -54,7 +56,7 @@ def newest_first() -> list[Path]:
 
 def written(config_file: Path) -> float:
     """When a run last wrote its status, in seconds since 1970."""
-    status = config_file.parent.parent / "status.json"
+    status = config_file.parent.parent / STATUS_FILE
     return (status if status.is_file() else config_file).stat().st_mtime
 
 

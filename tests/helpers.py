@@ -35,6 +35,9 @@ SMALL = ("network=mlp", "network.generator.hidden=[32]", "network.discriminator.
 SHORT = (*SMALL, "callbacks.training_metrics.every_n_batches=2")
 """A run of about a second."""
 
+SCORED = (*SHORT, "data.batch_size=500", "callbacks.evaluation.every_n_epochs=1", "callbacks.evaluation.n=130")
+"""A run of eight steps in each epoch, scored after each."""
+
 in_float64 = pytest.mark.usefixtures("float64")
 """For laws that two computations are one: float32 sums differ between processors, and training amplifies that."""
 

@@ -9,7 +9,6 @@ from PIL import Image
 from gan_lightning.__main__ import run_command
 from gan_lightning.errors import UserError
 from gan_lightning.images import CAPTION_HEIGHT, save_gif
-from gan_lightning.models import GAN
 from gan_lightning.report.comparison import compare
 from gan_lightning.report.figures import plot_scores
 from gan_lightning.training.readers import read_metrics, read_scores, read_status
@@ -17,6 +16,7 @@ from gan_lightning.training.run_folder import RunFolder
 from tests.fuzz.files import make_scores
 from tests.helpers import SHORT, metric_rows, run
 from tests.test_records import RECORD
+from tests.training import make_diverge
 
 GARBAGE = {
     "empty": b"",
@@ -99,13 +99,7 @@ def test_a_comparison_leaves_out_what_cannot_be_read(tmp_path, folder):
 
 
 def test_a_run_that_diverges_leaves_its_curves(tmp_path, monkeypatch):
-    step = GAN.training_step
-
-    def poisoned(self, batch, batch_idx):
-        outcome = step(self, batch, batch_idx)
-        return outcome | {"loss_d": outcome["loss_d"] * (float("nan") if batch_idx == 5 else 1)}
-
-    monkeypatch.setattr(GAN, "training_step", poisoned)
+    make_diverge(monkeypatch, batch=5)
     with pytest.raises(UserError, match="training diverged: loss_d is nan at generator step 6"):
         run(tmp_path / "run", *SHORT, "max_generator_steps=8", "callbacks.samples.first=2")
     folder = RunFolder(tmp_path / "run")

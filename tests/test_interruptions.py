@@ -14,6 +14,7 @@ from gan_lightning.errors import UserError
 from gan_lightning.models import GAN
 from gan_lightning.training.run_folder import RunFolder, read_checkpoint
 from tests.helpers import SHORT, run, same, weights
+from tests.training import make_diverge
 
 pytestmark = pytest.mark.slow
 
@@ -67,13 +68,7 @@ def test_a_full_disk_loses_nothing_already_saved(tmp_path, monkeypatch):
 
 
 def test_divergence_stops_the_run_with_advice(tmp_path, monkeypatch):
-    step = GAN.training_step
-
-    def poisoned(self, batch, batch_idx):
-        outcome = step(self, batch, batch_idx)
-        return outcome | {"loss_d": outcome["loss_d"] * (float("nan") if batch_idx == 3 else 1)}
-
-    monkeypatch.setattr(GAN, "training_step", poisoned)
+    make_diverge(monkeypatch, batch=3)
     with pytest.raises(UserError, match="training diverged: loss_d is nan at generator step 4; start again"):
         run(tmp_path / "run", *SHORT, "max_generator_steps=6")
     assert json.loads((tmp_path / "run" / "status.json").read_text())["state"] == "failed"

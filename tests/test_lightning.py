@@ -7,16 +7,9 @@ import pytest
 from pytorch_lightning import Callback, Trainer
 
 from gan_lightning.errors import UserError
-from tests.helpers import run
+from tests.helpers import SCORED, run
 
 pytestmark = pytest.mark.slow
-
-SCORED = (
-    "network=mlp", "network.generator.hidden=[16]", "network.discriminator.hidden=[16]", "data.batch_size=500",
-    "callbacks.evaluation.every_n_epochs=1", "callbacks.evaluation.n=200",
-    "callbacks.training_metrics.every_n_batches=2",
-)  # fmt: skip
-"""A run whose epochs of eight steps are scored."""
 
 CALLBACKS = "pytorch_lightning.callbacks"
 

@@ -26,7 +26,7 @@ from gan_lightning.loggers import (
 from gan_lightning.loggers.sections import COUNTERS, in_section
 from gan_lightning.loggers.tensorboard_logger import beside
 from gan_lightning.training.run_folder import RunFolder
-from tests.helpers import metric_rows, run
+from tests.helpers import SCORED, metric_rows, run
 from tests.wandb_file import read_closed
 
 pytestmark = pytest.mark.slow
@@ -36,13 +36,6 @@ CHOICES = {"model": "wgan_gp", "data": "fashion_mnist", "network": "mlp", "loss"
 LABEL = RunLabel("wgan_gp fashion_mnist seed 0", choices={"model": "wgan_gp", "data": "fashion_mnist"})
 
 START = {"config": {"seed": 0}, "label": LABEL, "job": "train", "project": "gan_lightning", "entity": None}
-
-SCORED = (
-    "network=mlp", "network.generator.hidden=[32]", "network.discriminator.hidden=[32]", "data.batch_size=500",
-    "callbacks.training_metrics.every_n_batches=2", "callbacks.evaluation.every_n_epochs=1",
-    "callbacks.evaluation.n=130",
-)  # fmt: skip
-"""A run of eight steps in each epoch, scored after each."""
 
 FRECHET = "frechet_mnist_5k_mnist_cnn_130"
 

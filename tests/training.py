@@ -1,7 +1,9 @@
 """Training a module for a few batches, and what tests look at before and after."""
 
 import copy
+from typing import Any
 
+import pytest
 import torch
 from pytorch_lightning import Trainer
 from torch import nn
@@ -65,3 +67,14 @@ def batch(module: GAN, count: int = 20) -> tuple[Sample, Sample]:
     """Real-looking images with every class, and fakes of the same classes, with a graph."""
     real = Sample(torch.rand(count, 1, 28, 28) * 2 - 1, module.conditioning.of_real(torch.arange(count) % 10))
     return real, module.generate(*module.sample_inputs(real.y), graph=True)
+
+
+def make_diverge(monkeypatch: pytest.MonkeyPatch, batch: int) -> None:
+    """Have D's loss be nan at one batch of an epoch."""
+    step = GAN.training_step
+
+    def poisoned(self: GAN, images: Any, batch_idx: int) -> Any:
+        outcome = step(self, images, batch_idx)
+        return outcome | {"loss_d": outcome["loss_d"] * (float("nan") if batch_idx == batch else 1)}
+
+    monkeypatch.setattr(GAN, "training_step", poisoned)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gan_lightning.config.values import Seed
 from gan_lightning.data import Batch, ImageData
-from gan_lightning.images import BACKGROUND, grid, save_gif, save_grid, show_grid, to_uint8
+from gan_lightning.images import BACKGROUND, grid, save_grid, to_uint8
 from gan_lightning.loggers import log_picture
 from gan_lightning.models import GAN
 from gan_lightning.models.conditioning import STEPS
@@ -61,7 +61,7 @@ class SampleGrids(Callback):
         for stale in self.folder.grids():
             if int(stale.stem.removeprefix("step-")) > module.generator_steps:
                 stale.unlink()
-        if self.growth == 1:  # a grid at each step
+        if self.growth == 1 and module.generator_steps > self.first:  # from there on a grid at each step
             self.next_step = module.generator_steps
         while self.next_step < module.generator_steps:
             self.advance()
@@ -74,9 +74,8 @@ class SampleGrids(Callback):
 
     @rank_zero_only
     def on_train_end(self, trainer: Trainer, module: GAN) -> None:  # type: ignore[override]
-        """Draw the last grid and join all of them."""
+        """Draw the last grid, and a picture of each latent code."""
         self.draw(trainer, module)
-        save_gif(self.folder.grids(), self.folder.timelapse)
         sampler = module.sampler()
         for name, inputs in sampler.traversals(self.seed).items():
             picture = grid(to_uint8(sampler.generate(inputs)), STEPS)
@@ -96,9 +95,9 @@ class SampleGrids(Callback):
         """One grid of the averaged generator."""
         picture = grid(to_uint8(module.sampler().generate(self.inputs)), self.columns)
         caption = f"generator step {module.generator_steps:,}"
-        save_grid(picture, caption, self.folder.samples / f"step-{module.generator_steps:07d}.png")
+        shown = save_grid(picture, caption, self.folder.samples / f"step-{module.generator_steps:07d}.png")
         for logger in trainer.loggers:
-            log_picture(logger, show_grid(picture, caption), module.generator_steps)
+            log_picture(logger, shown, module.generator_steps)
 
 
 def lay_out(images: int, classes: int | None) -> tuple[int, Tensor]:

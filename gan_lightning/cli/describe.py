@@ -1,7 +1,6 @@
 """The command describe: what a choice is, and its options with their defaults and meanings."""
 
 from collections.abc import Iterator
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import yaml
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from gan_lightning.cli.options import CommandOptions, check_choices, expand, format_default
-from gan_lightning.config.compose import CONF_DIR, compose, groups, options, package_of
+from gan_lightning.config.compose import CONF_DIR, compose, groups, heading, leaves, options, package_of
 from gan_lightning.config.messages import explained
 from gan_lightning.errors import UserError
 
@@ -61,12 +60,6 @@ def file_of(group: str, choice: str) -> Path:
     return CONF_DIR / group / f"{choice}.yaml"
 
 
-def heading(file: Path) -> list[str]:
-    """The comments that a file begins with, but for Hydra's directives."""
-    lines = takewhile(lambda line: line.startswith("#"), file.read_text().splitlines())
-    return [line.lstrip("# ") for line in lines if not line.startswith("# @package")]
-
-
 def chosen_by(group: str, choice: str) -> Iterator[tuple[str, str]]:
     """Group and choice of all that a file's defaults list chooses in other groups."""
     content: Any = OmegaConf.load(file_of(group, choice))
@@ -105,22 +98,16 @@ def key_lines(node: Any, path: str) -> Iterator[tuple[str, int]]:
         yield from key_lines(value, full)
 
 
-def typed_leaves(cfg: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Full key and value, as they are typed, of all options of a configuration."""
-    for name in cfg:
-        full = f"{path}.{name}".removeprefix(".")
-        value = None if OmegaConf.is_missing(cfg, name) else cfg[name]
-        if isinstance(value, DictConfig) and value:
-            yield from typed_leaves(value, full)
-        elif not str(name).startswith("_"):
-            yield full, "" if OmegaConf.is_missing(cfg, name) else format_value(value)
+def typed_leaves(cfg: DictConfig) -> Iterator[tuple[str, str]]:
+    """Full key and value, as they are typed, of all options of a configuration; a missing value is empty."""
+    for key, value in leaves(OmegaConf.to_container(cfg, resolve=True)):
+        if not key.rpartition(".")[2].startswith("_"):
+            yield key, "" if value == "???" else format_value(value)
 
 
 def format_value(value: Any) -> str:
     """A value as it is typed on the command line."""
-    if isinstance(value, ListConfig):
-        return f"[{','.join(map(format_value, value))}]"
-    return format_default(value)
+    return f"[{','.join(map(format_value, value))}]" if isinstance(value, list) else format_default(value)
 
 
 def in_columns(rows: list[tuple[str, str]]) -> Iterator[str]:

@@ -29,7 +29,6 @@ from gan_lightning.runs import find_run
 if TYPE_CHECKING:
     from gan_lightning.evaluation.records import ScoreRecord
     from gan_lightning.loggers import Dashboard
-    from gan_lightning.training.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
 
@@ -87,22 +86,20 @@ def evaluate_run(run: str, options: Options, of_data: list[str]) -> None:
 
     folder, _ = open_run(run)
     with locked_run(folder.path):
-        score_run(run, folder, options, of_data)
+        score_run(run, options, of_data)
 
 
-def score_run(run: str, folder: "RunFolder", options: Options, of_data: list[str]) -> None:
+def score_run(run: str, options: Options, of_data: list[str]) -> None:
     """Score the generator of a run folder that no other process writes to."""
-    from gan_lightning.build import build_data, load_module
+    from gan_lightning.build import build_data, load_run
     from gan_lightning.data.fingerprint import check_same_data
     from gan_lightning.evaluation.score_sources import generator_sources, score_sources
     from gan_lightning.evaluation.scorer import Scorer
     from gan_lightning.loggers import reopen_dashboards
-    from gan_lightning.training.run_folder import read_checkpoint
 
-    module, checkpoint = load_module(run, options.trust)
-    cfg = move_data(folder.config(options.trust), of_data)
-    data = build_data(cfg)
-    check_same_data(data, read_checkpoint(checkpoint).get("data"))
+    folder, checkpoint, cfg, content, module = load_run(run, options.trust)
+    data = build_data(move_data(cfg, of_data))
+    check_same_data(data, content.get("data"))
     facts = {
         "run": str(folder.path), "checkpoint": checkpoint.name, "generator_steps": module.generator_steps,
         "images_seen": module.images_seen, "seed": options.seed,

@@ -15,6 +15,8 @@ from gan_lightning.cli.options import CommandOptions
 from gan_lightning.errors import UserError
 
 if TYPE_CHECKING:
+    from gan_lightning.loggers import RunLabel
+    from gan_lightning.training.run import Result
     from gan_lightning.training.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
@@ -108,10 +110,7 @@ def run_job(cfg: DictConfig, errors: list[Exception], swept: set[str]) -> float 
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
-    from gan_lightning.config.schema import check
     from gan_lightning.loggers import make_label
-    from gan_lightning.training.resumable import train_job
-    from gan_lightning.training.run import refuse_used, train
     from gan_lightning.training.run_folder import RunFolder
 
     hydra_cfg = HydraConfig.get()
@@ -126,14 +125,7 @@ def run_job(cfg: DictConfig, errors: list[Exception], swept: set[str]) -> float 
     swept = swept.union(hydra_cfg.sweeper.get("params") or {})
     label = make_label(hydra_cfg.runtime.choices, cfg.seed, hydra_cfg.overrides.task, swept, group)
     try:
-        if sweeping:
-            check(cfg)
-            check_single_process(cfg)
-            result = train_job(cfg, folder, label)
-        else:
-            if "LOCAL_RANK" not in os.environ:  # a helper process shares the folder of the first
-                refuse_used(folder)
-            result = train(cfg, folder, label)
+        result = start_job(cfg, folder, label, sweeping)
     except Exception as error:
         record_failure(error, folder, sweeping, errors)
         return FAILED
@@ -142,6 +134,28 @@ def run_job(cfg: DictConfig, errors: list[Exception], swept: set[str]) -> float 
     if result.state == "interrupted":
         raise KeyboardInterrupt
     return result.objective
+
+
+def start_job(cfg: DictConfig, folder: "RunFolder", label: "RunLabel", sweeping: bool) -> "Result":
+    """Train a run, or what is left of a sweep's job.
+
+    Args:
+        cfg: The composed configuration.
+        folder: The run's folder.
+        label: What dashboards call the run.
+        sweeping: Whether the run is a job of a sweep.
+    """
+    from gan_lightning.config.schema import check
+    from gan_lightning.training.resumable import train_job
+    from gan_lightning.training.run import refuse_used, train
+
+    if sweeping:
+        check(cfg)
+        check_single_process(cfg)
+        return train_job(cfg, folder, label)
+    if "LOCAL_RANK" not in os.environ:  # a helper process shares the folder of the first
+        refuse_used(folder)
+    return train(cfg, folder, label)
 
 
 def swept_keys(words: list[str]) -> set[str]:

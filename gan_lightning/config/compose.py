@@ -1,6 +1,9 @@
 """Where conf/ is, which groups and choices it holds, and how a configuration is composed."""
 
+from collections.abc import Iterator, Mapping
+from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -53,5 +56,19 @@ def options(group: str) -> dict[str, str]:
 
 def describe(file: Path) -> str:
     """The first comment line of a yaml file that is not a Hydra directive."""
-    comments = (line[1:].strip() for line in file.read_text().splitlines() if line.startswith("#"))
-    return next((comment for comment in comments if not comment.startswith("@package")), "")
+    return next(iter(heading(file)), "")
+
+
+def heading(file: Path) -> list[str]:
+    """The comments that a yaml file begins with, but for Hydra's directives."""
+    lines = takewhile(lambda line: line.startswith("#"), file.read_text().splitlines())
+    return [line.lstrip("# ") for line in lines if not line.startswith("# @package")]
+
+
+def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Full key and value of all that is in nested mappings; an empty mapping is a value."""
+    if not isinstance(node, Mapping) or not node:
+        yield path, node
+        return
+    for name, inside in node.items():
+        yield from leaves(inside, f"{path}.{name}" if path else str(name))

@@ -8,7 +8,7 @@ from torch import Tensor
 from gan_lightning.evaluation.records import Measurement
 from gan_lightning.evaluation.samples import subset
 from gan_lightning.evaluation.scorer import Scorer
-from gan_lightning.images import grid, save_grid
+from gan_lightning.images import beside, grid, save_grid
 from gan_lightning.report.figures import plot_classes
 
 GRID_IMAGES = 64
@@ -35,7 +35,7 @@ def draw_pictures(samples: Tensor, measured: Measurement, scorer: Scorer, folder
     """
     files = {"real | samples": folder / "real-and-samples.png"}
     real = subset(scorer.real, min(GRID_IMAGES, scorer.n)).images
-    both = join_horizontally(grid(real), grid(samples[:GRID_IMAGES]))
+    both = beside([grid(real), grid(samples[:GRID_IMAGES])])
     save_grid(both, "real images | samples", files["real | samples"])
     if measured.modes is not None:
         files["classes"] = folder / "classes.png"
@@ -48,9 +48,3 @@ def draw_pictures(samples: Tensor, measured: Measurement, scorer: Scorer, folder
         pairs = grid(torch.cat([samples[suspected], originals], dim=3), columns=6, gap=6)
         save_grid(pairs, "sample | nearest training image", files["sample | copied?"])
     return files
-
-
-def join_horizontally(left: Tensor, right: Tensor, gap: int = 12) -> Tensor:
-    """Two pictures (C, H, W) of equal height, side by side, with a white bar of `gap` pixels between them."""
-    bar = torch.full((left.shape[0], left.shape[1], gap), 255, dtype=torch.uint8)
-    return torch.cat([left, bar, right], dim=2)

@@ -75,10 +75,9 @@ def find_doubts(samples: Tensor, real: Tensor) -> list[str]:
     if named is not None:
         return [*doubts, f"they look {named}"]
     distance = pixel_distance(samples, real)
-    return [
-        *doubts,
-        *([f"their pixels are far from real ones (distance {distance:.2f} of 1)"] if distance > VERY_FAR else []),
-    ]
+    if distance > VERY_FAR:
+        doubts.append(f"their pixels are far from real ones (distance {distance:.2f} of 1)")
+    return doubts
 
 
 def find_turn(samples: Tensor, real: Tensor) -> str | None:

@@ -4,15 +4,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from PIL import Image
 from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
+from torchvision.transforms.functional import pil_to_tensor
 
+from gan_lightning.config.compose import leaves
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation.records import ScoreRecord
+from gan_lightning.images import beside
 from gan_lightning.loggers.dashboard import Dashboard, best_scores, never_fatal, score_rows, training_curves
 from gan_lightning.loggers.label import RunLabel
 from gan_lightning.loggers.sections import PANELS, score_panels
@@ -26,9 +27,6 @@ HYPERPARAMETERS = (
     "data", "seed", "precision",
 )  # fmt: skip
 """Keys of the configuration that are hyperparameters: those on which the weights depend."""
-
-GAP = 12
-"""Pixels of the white bar between real images and samples."""
 
 
 class GuardedTensorBoardLogger(Dashboard, TensorBoardLogger):
@@ -55,7 +53,7 @@ class GuardedTensorBoardLogger(Dashboard, TensorBoardLogger):
         """
         from torch.utils.tensorboard.summary import hparams
 
-        self.hparams = dict(label.choices) | flatten({key: config[key] for key in HYPERPARAMETERS if key in config})
+        self.hparams = dict(label.choices) | hyperparameters(config)
         _, start, _ = hparams(self.hparams, {})
         self.experiment._get_file_writer().add_summary(start)
         layout = {section: {title: ["Multiline", [f"{name}$" for name in names]] for title, names in panels.items()}
@@ -134,31 +132,16 @@ def start_tensorboard(folder: Path, config: dict[str, Any], label: RunLabel, job
     return logger
 
 
-def flatten(node: Mapping[str, Any], path: str = "") -> dict[str, str | int | float | bool]:
-    """The values of a nested configuration by their full keys; without `_target_` and the like, and without None."""
-    found: dict[str, str | int | float | bool] = {}
-    for key, value in node.items():
-        name = f"{path}.{key}" if path else str(key)
-        if isinstance(value, Mapping):
-            found |= flatten(value, name)
-        elif value is not None and not str(key).startswith("_"):
-            found[name] = value if isinstance(value, bool | int | float | str) else str(value)
-    return found
+def hyperparameters(config: Mapping[str, Any]) -> dict[str, str | int | float | bool]:
+    """What of a configuration is a hyperparameter, by full keys; without `_target_` and the like, and without None."""
+    return {
+        key: value if isinstance(value, bool | int | float | str) else str(value)
+        for key, value in leaves({key: config[key] for key in HYPERPARAMETERS if key in config})
+        if value not in (None, {}) and not key.rpartition(".")[2].startswith("_")
+    }
 
 
 def read_picture(file: Path) -> Tensor:
     """A picture as uint8 (3, H, W)."""
     with Image.open(file) as picture:
-        return torch.from_numpy(np.array(picture.convert("RGB"))).permute(2, 0, 1)
-
-
-def beside(pictures: Sequence[Tensor]) -> Tensor:
-    """Pictures (3, H, W) side by side, with a white bar between two; lower ones stand at the top."""
-    height = max(picture.shape[1] for picture in pictures)
-    width = sum(picture.shape[2] for picture in pictures) + GAP * (len(pictures) - 1)
-    joined = torch.full((3, height, width), 255, dtype=torch.uint8)
-    left = 0
-    for picture in pictures:
-        joined[:, : picture.shape[1], left : left + picture.shape[2]] = picture
-        left += picture.shape[2] + GAP
-    return joined
+        return pil_to_tensor(picture.convert("RGB"))

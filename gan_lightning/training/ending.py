@@ -76,20 +76,13 @@ def draw(folder: RunFolder, loss: Loss, error: str = "") -> None:
     drawings: dict[Path, Callable[[], None]] = {
         folder.plot: lambda: plot_metrics(folder.metrics, folder.plot, title, loss),
         folder.scores_plot: lambda: plot_scores(folder.scores(), folder.scores_plot, title),
-        folder.timelapse: lambda: join_grids(folder),
+        folder.timelapse: lambda: save_gif(folder.grids(), folder.timelapse),
     }
     for file, drawing in drawings.items():
         try:
             drawing()
         except Exception as error:
             log.warning("WARNING: %s could not be drawn: %s", file, error)
-
-
-def join_grids(folder: RunFolder) -> None:
-    """Make the film, unless it is newer than the last grid: training that came to its end has made it."""
-    grids, film = folder.grids(), folder.timelapse
-    if not (grids and film.is_file() and film.stat().st_mtime_ns >= grids[-1].stat().st_mtime_ns):
-        save_gif(grids, film)
 
 
 @rank_zero_only

@@ -1,7 +1,7 @@
 """What a run that was started before has left to do."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +9,14 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from gan_lightning.build import build
+from gan_lightning.config.compose import leaves
 from gan_lightning.config.messages import word_of
 from gan_lightning.errors import UserError
 from gan_lightning.loggers import RunLabel
 from gan_lightning.training.ending import draw, in_seconds, now, readable
 from gan_lightning.training.lock import locked_run
 from gan_lightning.training.objective import read_objective
-from gan_lightning.training.run import Result, run_exists_error, settle_budget, train
+from gan_lightning.training.run import Result, run_exists_error, settle_budget, settle_folder, train
 from gan_lightning.training.run_folder import RunFolder, read_checkpoint
 
 log = logging.getLogger(__name__)
@@ -85,8 +86,7 @@ def finish_killed(cfg: DictConfig, folder: RunFolder, content: Mapping[str, Any]
     if folder.status().get("state") == "finished":
         return
     counters = {name: content["counters"][name] for name in ("generator_steps", "images_seen")}
-    earlier = {name: value for name, value in folder.status().items() if name != "error"}
-    folder.write_status({"seconds": 0} | earlier | counters | {"state": "finished", "ended": now()})
+    folder.write_status({"seconds": 0} | folder.unended_status() | counters | {"state": "finished", "ended": now()})
     draw(folder, build(cfg.loss))
 
 
@@ -145,8 +145,7 @@ def refuse_other_run(cfg: DictConfig, folder: RunFolder) -> None:
     """Refuse a folder whose run has another configuration than this one, but for where its numbers are sent."""
     settled = cfg.copy()
     settle_budget(settled)
-    if settled.data.get("dir"):
-        settled.data.dir = str(Path(settled.data.dir).expanduser().resolve())
+    settle_folder(settled)
     ours, theirs = flat(settled), flat(folder.config(trust=True))  # which is compared, and not built
     differing = sorted(key for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key))
     differing = [key for key in differing if not key.startswith("logger")]
@@ -156,13 +155,4 @@ def refuse_other_run(cfg: DictConfig, folder: RunFolder) -> None:
 
 def flat(cfg: DictConfig) -> dict[str, Any]:
     """All values of a configuration, resolved, by their full keys."""
-    return dict(walk(OmegaConf.to_container(cfg, resolve=True), ""))
-
-
-def walk(node: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """The values in a nested dictionary, each with its full key."""
-    if not isinstance(node, dict) or not node:
-        yield path, node
-        return
-    for name, inside in node.items():
-        yield from walk(inside, f"{path}.{name}" if path else str(name))
+    return dict(leaves(OmegaConf.to_container(cfg, resolve=True)))

@@ -150,6 +150,12 @@ def settle_budget(cfg: DictConfig) -> None:
         cfg.max_generator_steps = cfg.default_generator_steps
 
 
+def settle_folder(cfg: DictConfig) -> None:
+    """Name the folder of the data, where there is one, as it is found from anywhere."""
+    if cfg.data.get("dir"):
+        cfg.data.dir = str(Path(cfg.data.dir).expanduser().resolve())
+
+
 def build_callbacks(cfg: DictConfig) -> list[Callback]:
     """The configured ones, and those no run goes without."""
     configured: list[Callback] = list(build_parts("callbacks", cfg.callbacks, Callback).values())
@@ -215,13 +221,12 @@ def profiler_options(cfg: DictConfig, folder: RunFolder) -> dict[str, Any]:
 def start_folder(cfg: DictConfig, folder: RunFolder, label: RunLabel, resumed: bool) -> None:
     """Write the configuration, its folder of images as one that is found from anywhere, and the first status.json."""
     folder.path.mkdir(parents=True, exist_ok=True)
-    if cfg.data.get("dir"):
-        cfg.data.dir = str(Path(cfg.data.dir).expanduser().resolve())
+    settle_folder(cfg)
     command = shlex.join(["python", "-m", "gan_lightning", *sys.argv[1:]])
     refuse_secrets(command, OmegaConf.to_yaml(cfg, resolve=True))
     folder.write_config(cfg)
     entry = {"command": command, "started": now(), "gan_lightning": __version__, "torch": torch.__version__}
-    earlier = {name: value for name, value in folder.status().items() if resumed and name not in ("error", "ended")}
+    earlier = folder.unended_status() if resumed else {}
     sessions = [*earlier.get("sessions", []), entry]
     foreign = foreign_names(OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
     status = {"state": "starting", "label": asdict(label), "sessions": sessions, "foreign_code": foreign}
@@ -274,9 +279,9 @@ def budget_in_words(cfg: DictConfig) -> str:
     }
     words = [f"{limit:,} {what}" for what, limit in limits.items() if limit is not None and limit > 0]
     words += [f"{timedelta(seconds=in_seconds(cfg.trainer.max_time))} of training"] if cfg.trainer.max_time else []
-    return " or ".join(words or ["none: it trains until you stop it"]) + (
-        ", whatever is first" if len(words) > 1 else ""
-    )
+    if len(words) > 1:
+        return f"{' or '.join(words)}, whatever is first"
+    return words[0] if words else "none: it trains until you stop it"
 
 
 def quieten_lightning() -> None:

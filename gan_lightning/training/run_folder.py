@@ -16,6 +16,7 @@ from gan_lightning.config.stored import read_config
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation.records import ScoreRecord
 from gan_lightning.files import write_atomically
+from gan_lightning.runs import CONFIG_FILE, STATUS_FILE
 from gan_lightning.training.checkpoint_file import DamagedCheckpointError, verify
 from gan_lightning.training.readers import read_scores, read_status, report
 
@@ -33,7 +34,7 @@ class RunFolder:
     @property
     def config_file(self) -> Path:
         """The whole configuration, resolved."""
-        return self.path / ".hydra" / "config.yaml"
+        return self.path / CONFIG_FILE
 
     @property
     def checkpoints(self) -> Path:
@@ -93,7 +94,7 @@ class RunFolder:
     @property
     def status_file(self) -> Path:
         """How far the run has come and how it ended."""
-        return self.path / "status.json"
+        return self.path / STATUS_FILE
 
     def grids(self) -> list[Path]:
         """Sample grids in the order of training; files of other names are left out."""
@@ -109,6 +110,10 @@ class RunFolder:
     def status(self) -> dict[str, Any]:
         """The content of status.json, as far as it can be read; empty before the run has written one."""
         return read_status(self.status_file)
+
+    def unended_status(self) -> dict[str, Any]:
+        """The same without how and when the last session ended, for one that goes on."""
+        return {name: value for name, value in self.status().items() if name not in ("error", "ended")}
 
     def write_status(self, status: dict[str, Any]) -> None:
         """Replace status.json."""
