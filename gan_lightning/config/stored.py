@@ -36,8 +36,24 @@ def read_config(file: Path, trust: bool = False) -> DictConfig:
     Raises:
         UserError: The file is no whole configuration, or names code that is not trusted.
     """
+    plain = read_plain(file)
+    if trust:
+        import_from_here()
+    else:
+        refuse(find_foreign(plain), f"{file} names code that a run folder may not name")
+    config = OmegaConf.create(plain)
+    OmegaConf.set_struct(config, True)
+    return config
+
+
+def read_plain(file: Path) -> dict[str, Any]:
+    """The configuration in a file as mappings, lists and values, whatever code it names: nothing of it is to be built.
+
+    Raises:
+        UserError: The file is no whole configuration.
+    """
     try:
-        plain = OmegaConf.to_container(OmegaConf.create(bounded_text(file)))
+        plain: Any = OmegaConf.to_container(OmegaConf.create(bounded_text(file)))
     except UNREADABLE as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"{file} cannot be read ({reason}); it is damaged, or no run wrote it") from error
@@ -47,13 +63,7 @@ def read_config(file: Path, trust: bool = False) -> DictConfig:
             f"{file} says nothing about {', '.join(missing)}: it is damaged, or an earlier version of gan_lightning "
             "wrote it; train again, or install the version that the run's status.json names"
         )
-    if trust:
-        import_from_here()
-    else:
-        refuse(find_foreign(plain), f"{file} names code that a run folder may not name")
-    config = OmegaConf.create(plain)
-    OmegaConf.set_struct(config, True)
-    return config
+    return plain
 
 
 def import_from_here() -> None:

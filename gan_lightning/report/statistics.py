@@ -141,9 +141,7 @@ def compare_arms(arms: Mapping[str, Scores], higher_is_better: bool) -> list[Pai
     ]
     tested = [pair for pair in pairs if pair.p is not None]
     corrected = iter(holm([pair.p for pair in tested if pair.p is not None]))
-    return [
-        pair if pair.p is None else replace(pair, corrected_p=next(corrected), pairs=len(tested)) for pair in pairs
-    ]
+    return [pair if pair.p is None else replace(pair, corrected_p=next(corrected), pairs=len(tested)) for pair in pairs]
 
 
 def compare_pair(first: str, second: str, arms: Mapping[str, Scores], higher_is_better: bool) -> Pair:
