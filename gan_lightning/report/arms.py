@@ -1,6 +1,7 @@
 """Arms: runs that differ only in their seed."""
 
 import re
+import shlex
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ WITHOUT_EFFECT = (
     "callbacks.samples", "callbacks.checkpoints", "callbacks.evaluation", "callbacks.progress",
 )  # fmt: skip
 """Options, and nodes of them, that do not tell arms apart: they change no weights, or are the seed."""
+
+MOST_WORDS = 3
+"""Words that are added to the name of an arm to tell it from others."""
 
 LONGEST_NAME = 60
 """Characters of an arm's name."""
@@ -72,15 +76,26 @@ def name_arms(runs: Sequence[ReportedRun]) -> list[str]:
         names = [f"{name} {run.label.choices.get('data', '')}".strip() for name, run in zip(names, runs, strict=True)]
     for alike in indices_by(names).values():
         if len(alike) > 1:
-            differing = differing_options([options_of(runs[index]) for index in alike])
-            for index in alike:
-                words = [f"{short_key(key)}={options_of(runs[index]).get(key, '-')}" for key in differing[:3]]
+            added = distinguish([runs[index] for index in alike])
+            for index, words in zip(alike, added, strict=True):
                 names[index] = " ".join([names[index], *words])
     names = [name[:LONGEST_NAME] for name in names]
     for alike in indices_by(names).values():
         for number, index in enumerate(alike[1:], 2):
             names[index] += f" ({number})"
     return names
+
+
+def distinguish(runs: Sequence[ReportedRun]) -> list[list[str]]:
+    """What to add to the same name of several arms: the words typed that they do not share, or else their options."""
+    typed = [[word for word in shlex.split(run.command) if not word.startswith("seed=")] for run in runs]
+    common = set.intersection(*map(set, typed))
+    own = [[word for word in words if word not in common] for words in typed]
+    if len(set(map(tuple, own))) == len(runs) and all(len(words) <= MOST_WORDS for words in own):
+        return own
+    options = [options_of(run) for run in runs]
+    keys = differing_options(options)[:MOST_WORDS]
+    return [[f"{short_key(key)}={each.get(key, '-')}" for key in keys] for each in options]
 
 
 def short_name(run: ReportedRun) -> str:

@@ -58,9 +58,11 @@ class Report:
 
 
 def shown(value: str | None) -> str:
-    """An option's value: a class by its last name; a dash where the arm has no such option."""
+    """An option's value as it is typed: a class by its last name; a dash where the arm has no such option."""
     if value is None:
         return "-"
+    if value in ("None", "True", "False"):
+        return {"None": "null"}.get(value, value.lower())
     return value.rpartition(".")[2] if value.startswith(("gan_lightning.", "torch.", "pytorch_lightning.")) else value
 
 

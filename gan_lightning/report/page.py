@@ -52,7 +52,7 @@ def make_page(report: Report) -> str:
         loader=PackageLoader("gan_lightning.report", "."), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters["number"] = number
+    environment.filters.update(number=number, breakable=breakable)
     return environment.get_template("report.html").render(describe(report))
 
 
@@ -92,6 +92,11 @@ def evaluations(report: Report) -> list[dict[str, Any]]:
             if len(found) < MOST_EVALUATIONS
         ]
     return found
+
+
+def breakable(key: str) -> Markup:
+    """An option's key, which a narrow screen may break behind its dots."""
+    return Markup(".<wbr>").join(key.split("."))
 
 
 def read(package: str, name: str) -> Markup:

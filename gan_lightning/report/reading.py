@@ -184,7 +184,7 @@ def reproduce(command: str, label: RunLabel, options: Mapping[str, Any]) -> str:
     try:
         words = shlex.split(command)
     except ValueError:
-        return command
+        return shlex.quote(command)
     if words[:3] != ["python", "-m", "gan_lightning"]:
         return command
     options_typed = [word for word in words[3:] if word not in ("-m", "--multirun")]
