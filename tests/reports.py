@@ -48,10 +48,7 @@ def write_run(folder: Path, model: str, seed: int, records: list[ScoreRecord], *
     """
     run = RunFolder(folder)
     run.config_file.parent.mkdir(parents=True)
-    text = config_text((f"model={model}", "data=mnist_5k", *words))
-    run.config_file.write_text(
-        text.replace("\nseed: 0\n", f"\nseed: {seed}\n").replace("seed: 0\n", f"seed: {seed}\n", 1)
-    )
+    run.config_file.write_text(config_text((f"model={model}", "data=mnist_5k", f"seed={seed}", *words)))
     command = f"python -m gan_lightning model={model} data=mnist_5k seed={seed} {' '.join(words)}".strip()
     known = {
         "state": "finished", "generator_steps": 40, "images_seen": 2560, "seconds": 8.0, "ended": "2026-11-25T12:00:00",

@@ -110,7 +110,7 @@ def test_unequal_budgets_are_named(tmp_path):
     write_run(tmp_path / "a", "gan", 0, [record("frechet", 3.0)])
     write_run(tmp_path / "b", "lsgan", 0, [record("frechet", 2.0)], images_seen=9999)
     (note,) = make_report([tmp_path]).notes
-    assert note.endswith("the arms did not see equally many real images (gan 2,560, lsgan 9,999).")
+    assert note.startswith("mnist_5k: the arms did not see equally many real images (gan 2,560, lsgan 9,999);")
 
 
 def test_damaged_files_are_named_and_stop_nothing(tmp_path):

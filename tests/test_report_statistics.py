@@ -152,6 +152,8 @@ def test_words_say_who_beats_whom_and_what_is_missing():
 def test_the_best_is_named_only_where_the_statistics_allow_it():
     arms = {"a": A, "b": B}
     assert unbeaten(arms, compare_arms(arms, higher_is_better=False)) == ["a"]
+    untested = arms | {"d": {0: 1.0}}
+    assert unbeaten(untested, compare_arms(untested, higher_is_better=False)) == ["a", "d"]  # d may be the better one
     close = {"a": A, "c": CLOSE}
     assert unbeaten(close, compare_arms(close, higher_is_better=False)) == []
     single = {"a": {0: 1.0}, "b": {0: 9.0}}

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -57,13 +58,19 @@ def read_plain(file: Path) -> dict[str, Any]:
     except UNREADABLE as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"{file} cannot be read ({reason}); it is damaged, or no run wrote it") from error
-    missing = [key for key in top_level_keys() if not isinstance(plain, dict) or key not in plain]
+    missing = [key for key in needed_keys() if not isinstance(plain, dict) or key not in plain]
     if missing or not isinstance(plain, dict):
         raise UserError(
             f"{file} says nothing about {', '.join(missing)}: it is damaged, or an earlier version of gan_lightning "
             "wrote it; train again, or install the version that the run's status.json names"
         )
     return plain
+
+
+@cache
+def needed_keys() -> list[str]:
+    """The keys that every configuration has."""
+    return top_level_keys()
 
 
 def import_from_here() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from gan_lightning.report.reading import ReportedRun
 
 WITHOUT_EFFECT = (
-    "seed", "logger", "objective", "default_generator_steps", "data.dir", "callbacks.training_metrics",
+    "seed", "data.seed", "logger", "objective", "default_generator_steps", "data.dir", "callbacks.training_metrics",
     "callbacks.samples", "callbacks.checkpoints", "callbacks.evaluation", "callbacks.progress",
 )  # fmt: skip
 """Options, and nodes of them, that do not tell arms apart: they change no weights, or are the seed."""

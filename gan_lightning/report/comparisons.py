@@ -16,6 +16,10 @@ OF_TRAINING = ("data.batch_size", "data.balanced")
 """Options of the data that leave the images that samples are compared with as they are."""
 
 
+MOST_NAMED = 6
+"""Arms that a note names."""
+
+
 @dataclass(frozen=True)
 class Column:
     """One score of several arms, by one protocol.
@@ -182,7 +186,7 @@ def why_not_compared(comparisons: Sequence[Comparison], arms: Sequence[Arm]) -> 
     unscored = [arm.name for arm in arms if arm.finished and not any(arm.name in each.arms for each in comparisons)]
     if unscored:
         notes.append(f"Without scores: {', '.join(unscored)}. Type evaluate run=FOLDER for each run.")
-    return notes
+    return list(dict.fromkeys(notes))
 
 
 def unequal_budgets(comparison: Comparison, arms: Sequence[Arm]) -> list[str]:
@@ -194,5 +198,8 @@ def unequal_budgets(comparison: Comparison, arms: Sequence[Arm]) -> list[str]:
     }
     if not seen or max(seen.values()) <= 1.05 * min(seen.values()):
         return []
-    amounts = ", ".join(f"{name} {images:,}" for name, images in list(seen.items())[:6])
-    return [f"{comparison.title}: the arms did not see equally many real images ({amounts})."]
+    amounts = ", ".join(f"{name} {images:,}" for name, images in list(seen.items())[:MOST_NAMED])
+    return [
+        f"{comparison.data}: the arms did not see equally many real images ({amounts}); their curves compare them at "
+        "equal budgets."
+    ]

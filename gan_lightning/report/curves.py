@@ -47,10 +47,12 @@ class Chart(NamedTuple):
     Attributes:
         title: What it shows.
         views: The picture, by what it is drawn against.
+        protocol: What was compared with what, for scores.
     """
 
     title: str
     views: Mapping[str, Markup]
+    protocol: str = ""
 
 
 def score_charts(arms: Sequence[Arm]) -> list[Chart]:
@@ -68,7 +70,7 @@ def score_charts(arms: Sequence[Arm]) -> list[Chart]:
     charts = []
     for key in sorted(found, key=lambda key: (key[1].data, DRAWN.index(key[0]))):
         score, protocol = key
-        title = f"{protocol.full_name(score)} ({SCORES[score].preferred} is better)"
+        title = f"{score} ({SCORES[score].preferred} is better)"
         lines = {name: average(runs) for name, runs in found[key].items()}
         views = {
             budget: draw(
@@ -77,7 +79,8 @@ def score_charts(arms: Sequence[Arm]) -> list[Chart]:
             )
             for budget in BUDGETS
         }  # fmt: skip
-        charts.append(Chart(title, views))
+        compared = f"{protocol.n:,} samples with {protocol.data}, {protocol.split} images"
+        charts.append(Chart(title, views, compared))
     return charts
 
 

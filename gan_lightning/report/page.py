@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from gan_lightning import __version__
@@ -48,12 +49,18 @@ def write_report(folders: Sequence[Path], out: Path) -> list[Path]:
 
 def make_page(report: Report) -> str:
     """The page's HTML."""
+    return page_template().render(describe(report))
+
+
+@cache
+def page_template() -> Template:
+    """The page's template; compiling it takes longer than filling it."""
     environment = Environment(
         loader=PackageLoader("gan_lightning.report", "."), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters.update(number=number, breakable=breakable)
-    return environment.get_template("report.html").render(describe(report))
+    return environment.get_template("report.html")
 
 
 def describe(report: Report) -> dict[str, Any]:

@@ -231,12 +231,13 @@ def power(n: int, effect: float, alpha: float) -> float:
 
 
 def unbeaten(arms: Mapping[str, Scores], pairs: Sequence[Pair]) -> list[str]:
-    """The arms that may be the best: those that no arm beats. One alone is the best; without any pair told apart, none.
+    """The arms that may be the best: those that no arm beats, or none at all where no pair is told apart.
+
+    One alone is the best. An arm that shares fewer than two seeds with the others may be the best, too.
 
     Args:
         arms: The scores of each arm.
         pairs: What `compare_arms` says of them.
     """
     beaten = {pair.worse for pair in pairs if pair.told_apart}
-    tested = {name for pair in pairs if pair.p is not None for name in (pair.better, pair.worse)}
-    return [name for name in arms if name in tested - beaten] if beaten else []
+    return [name for name in arms if name not in beaten] if beaten else []

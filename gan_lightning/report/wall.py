@@ -52,16 +52,17 @@ def make_films(runs: Sequence[ReportedRun]) -> list[Film]:
 def make_film(run: ReportedRun, allowance: int) -> Film:
     """The film of a run, of as many pictures as fit into so many bytes, but the last one at least."""
     grids = run.folder.grids()
-    last = next((file for file in reversed(grids) if read_frame(file) is not None), None)
-    if last is None:
+    while grids and not (picture := encode(grids[-1], run)):
+        grids.pop()
+    if not grids:
         return Film([], [])
-    grids = grids[: grids.index(last) + 1]
-    size = len(encode(last, run))
-    wanted = min(MOST_FRAMES, len(grids), allowance // size)
-    chosen = spread(grids, wanted) if wanted > 1 else [last]
-    pictures = {file: encode(file, run) for file in chosen}
-    kept = [file for file in chosen if pictures[file]]
-    return Film([int(file.stem.removeprefix("step-")) for file in kept], [pictures[file] for file in kept])
+    pictures = {grids[-1]: picture}
+    wanted = min(MOST_FRAMES, len(grids), allowance // len(picture))
+    for file in spread(grids, wanted)[:-1] if wanted > 1 else []:
+        if picture := encode(file, run):
+            pictures[file] = picture
+    files = sorted(pictures, key=grids.index)
+    return Film([int(file.stem.removeprefix("step-")) for file in files], [pictures[file] for file in files])
 
 
 def encode(file: Path, run: ReportedRun) -> str:
@@ -89,7 +90,7 @@ def crop(frame: Frame, size: object) -> Image.Image:
 def data_uri(picture: Image.Image) -> str:
     """A picture as the address of an img."""
     file = io.BytesIO()
-    picture.save(file, "png", optimize=True)
+    picture.save(file, "png")
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
