@@ -36,9 +36,17 @@ def main(words: list[str]) -> None:
         raise UserError(f"out={out} is a folder; type out={out / PAGE}")
     if out.suffix.lower() != ".html":
         raise UserError(f"out={out} is not allowed: a report is a page; type out={out.with_suffix('.html')}")
-    folders = [Path(find_run(name)) for name in (options.runs if isinstance(options.runs, list) else [options.runs])]
+    folders = [find_folder(name) for name in (options.runs if isinstance(options.runs, list) else [options.runs])]
 
     from gan_lightning.report.page import write_report
 
     page, *others = write_report(folders, out)
     print(f"{page}: open it in a browser; {page.stat().st_size / 1e6:.1f} MB; beside it {', '.join(map(str, others))}")
+
+
+def find_folder(name: str) -> Path:
+    """The folder that a word of `runs=` names: a path, latest, or a part of a run's name."""
+    try:
+        return Path(find_run(name))
+    except UserError as error:
+        raise UserError(str(error).replace("run=", "runs=")) from error

@@ -1,5 +1,6 @@
 """A report as one HTML file that needs no network."""
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
@@ -18,6 +19,9 @@ from gan_lightning.report.curves import BUDGETS, discriminator_charts, score_cha
 from gan_lightning.report.tables import format_csv, format_markdown
 from gan_lightning.report.wall import MOST_EVALUATIONS, evaluation_pictures, make_films
 from gan_lightning.report.words import number
+from gan_lightning.training.run_folder import RunFolder
+
+log = logging.getLogger(__name__)
 
 MOST_PICTURED = 12
 """Arms up to which the output of D and evaluations are pictured for each."""
@@ -50,6 +54,18 @@ def write_report(folders: Sequence[Path], out: Path) -> list[Path]:
 def make_page(report: Report) -> str:
     """The page's HTML."""
     return page_template().render(describe(report))
+
+
+def write_run_page(folder: RunFolder) -> None:
+    """Write the page of one run into its folder; an error is reported only.
+
+    Args:
+        folder: The run's folder.
+    """
+    try:
+        write_atomically(folder.report, make_page(make_report([folder.path])).encode())
+    except Exception as error:  # whatever is wrong with a picture or a disk, the run itself is whole
+        log.warning("WARNING: %s could not be written: %s", folder.report, error)
 
 
 @cache
