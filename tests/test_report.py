@@ -15,7 +15,7 @@ from gan_lightning.report.arms import find_arms
 from gan_lightning.report.charts import Axis, Line, Point, draw
 from gan_lightning.report.content import make_report
 from gan_lightning.report.curves import Clock, Moment, average, during_training, points, score_charts
-from gan_lightning.report.page import make_page, write_report
+from gan_lightning.report.page import make_page, write_report, write_run_page
 from gan_lightning.report.reading import read_runs, reproduce
 from gan_lightning.report.tables import format_markdown
 from tests.reports import live, record, write_run, write_study
@@ -181,6 +181,20 @@ def test_one_run_has_a_report_of_its_own(study, tmp_path):
     page, text, _ = write_report([tmp_path / "run"], tmp_path / "run" / "report.html")
     assert "wgan was trained with one seed only: there is no interval" in page.read_text()
     assert text.read_text().startswith("# wgan mnist_5k seed 0\n")
+
+
+def test_a_run_writes_its_own_page_at_its_end(finished):
+    page = finished.report.read_text()
+    assert "test" in page and "data:image/png" in page and "Output of the discriminator" in page
+    assert "No finished run has been scored" in page
+
+
+def test_a_page_that_cannot_be_written_is_only_reported(finished, monkeypatch, caplog):
+    monkeypatch.setattr("gan_lightning.report.page.make_page", lambda report: 1 / 0)
+    before = finished.report.read_text()
+    write_run_page(finished)
+    assert "report.html could not be written: division by zero" in caplog.text
+    assert finished.report.read_text() == before
 
 
 def test_a_report_is_the_same_each_time(study):
