@@ -128,6 +128,16 @@ def test_damaged_files_are_named_and_stop_nothing(tmp_path):
     assert page.count("<figure data-arm=") == 2
 
 
+def test_numbers_that_no_run_writes_are_drawn_or_left_out(tmp_path):
+    scores = [record("frechet", 1e308), live(-1e308, 20), live(0.0, 40), record("precision", 0.0, n=0)]
+    run = write_run(tmp_path / "a", "gan", 0, scores, label=None, sessions=["x"], generator_steps=0, seconds=1e300)
+    run.metrics.write_text("generator_steps,images_seen,seconds,d_real,d_fake\n9,9,inf,nan,1e308\n7,7,nan,-inf,0\n")
+    write_run(tmp_path / "b", "gan", 1, [record("frechet", -1e308)])
+    page = make_page(make_report([tmp_path]))
+    drawn = [part.partition("</svg>")[0] for part in page.split('<svg class="chart"')[1:]]
+    assert drawn and not any(word in part for part in drawn for word in ("nan", "inf"))
+
+
 def test_no_runs_is_an_error_that_says_what_to_type(tmp_path):
     with pytest.raises(UserError, match=r"holds no run folder .*type runs=FOLDER"):
         make_report([tmp_path])

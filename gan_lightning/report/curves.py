@@ -1,6 +1,5 @@
 """Curves of arms over training: scores against images, generator steps and seconds, and what D makes of images."""
 
-import math
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -21,6 +20,9 @@ MOST_POINTS = 40
 
 BUDGETS = {"images": "real images seen", "steps": "generator steps", "seconds": "seconds of training"}
 """What a score is drawn against, and how the axis names it."""
+
+LARGEST = 1e30
+"""Numbers from which on a curve has no point: what diverged, or was written by no run."""
 
 DRAWN = ("frechet", "precision", "recall", "coverage")
 """Scores whose curves are drawn, where they were measured in training."""
@@ -97,7 +99,7 @@ class Clock:
     """When a run was at which generator step, by its metrics.csv."""
 
     def __init__(self, run: ReportedRun) -> None:
-        rows = [row for row in run.metrics if row.get("seconds")]
+        rows = [row for row in run.metrics if abs(float(row.get("seconds") or "nan")) < LARGEST]
         pairs = sorted((int(row["generator_steps"]), float(row["seconds"])) for row in rows)
         last = run.status.get("generator_steps", 0), run.status.get("seconds", 0)
         self.steps = [0, *(step for step, _ in pairs), last[0]]
@@ -129,7 +131,7 @@ def average(runs: Sequence[Sequence[Moment]]) -> list[Averaged]:
     by_step: dict[float, list[Moment]] = defaultdict(list)
     for moments in runs:
         for step, moment in {moment.spent.steps: moment for moment in moments}.items():
-            if math.isfinite(moment.value):
+            if abs(moment.value) < LARGEST:  # neither is nan
                 by_step[step].append(moment)
     averaged = [
         Averaged(
