@@ -118,7 +118,7 @@ def pictures(file: Path, *pages: Path) -> None:
     """Each run's images, under its name, in one picture."""
     import matplotlib.image
 
-    from gan_lightning.report.comparison import plot_grids
+    from gan_lightning.report.figures import plot_grids
 
     plot_grids({page.parent.name: matplotlib.image.imread(page) for page in pages}, file)
     save_small(file, file)

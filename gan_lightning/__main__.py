@@ -29,6 +29,7 @@ HELP: dict[str, dict[str, str]] = {
     "Measure": {
         "evaluate run=FOLDER": "every score, beside what real images score",
         "evaluate images=FILE.npz data=mnist": "the same for samples of any other program",
+        "report runs=FOLDER out=report.html": "a page that compares runs, with the uncertainty over seeds",
         "classifier data=mnist": "the classifier that the scores use",
     },
     "Take with you": {
@@ -61,6 +62,7 @@ MODULES = {
     "project": "project",
     "dataset": "dataset",
     "evaluate": "evaluate",
+    "report": "report",
     "export": "export",
     "explore": "explore",
     "classifier": "classifier",

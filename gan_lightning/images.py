@@ -5,7 +5,7 @@ import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 ImageShape = tuple[int, int, int]
 """Channels, height, width."""
+
+Item = TypeVar("Item")
 
 LARGEST_GRID = 20_000_000
 """Pixels of the largest grid that is read back."""
@@ -194,9 +196,9 @@ def save_gif(files: list[Path], path: Path) -> None:
         file.write(film)
 
 
-def spread(frames: Sequence[Frame], count: int) -> list[Frame]:
-    """`count` of the frames, 2 or more, at even distances, from the first to the last."""
-    return [frames[round(index * (len(frames) - 1) / (count - 1))] for index in range(count)]
+def spread(items: Sequence[Item], count: int) -> list[Item]:
+    """`count` of the items, 2 or more, at even distances, from the first to the last."""
+    return [items[round(index * (len(items) - 1) / (count - 1))] for index in range(count)]
 
 
 def encode_gif(frames: Sequence[Frame]) -> bytes:

@@ -63,7 +63,10 @@ def test_a_sweep_gives_each_job_its_folder_and_hides_no_failure(tmp_path):
     assert sorted(status["state"] for status in states.values()) == ["failed", "failed", "finished", "finished"]
     assert swept.stdout.count("type network.discriminator.norm=layer") == 4  # when it happens, and in the summary
     assert swept.stdout.count(")  3 generator steps\n") == 2
-    assert " (loss=wasserstein penalty=none)  3 generator steps\n" in swept.stdout
+    assert " loss=wasserstein penalty=none)  3 generator steps\n" in swept.stdout
+    page = (tmp_path / "report.html").read_text()
+    assert f"{tmp_path / 'report.html'}\n" in swept.stdout
+    assert page.count("type network.discriminator.norm=layer") == 2 and "2 runs" in page
     once = ("-m", "loss=minimax", *QUICK, f"hydra.sweep.dir={tmp_path / 'once'}", "hydra.sweep.subdir=job")
     assert command(*once).returncode == 0
     again = command(*once)

@@ -32,7 +32,18 @@ pytestmark = pytest.mark.slow
 
 MODELS = list(options("model"))
 
-OF_A_RUN = ("resume", "sample", "interpolate", "project", "dataset", "evaluate", "export", "explore", "classifier")
+OF_A_RUN = (
+    "resume",
+    "sample",
+    "interpolate",
+    "project",
+    "dataset",
+    "evaluate",
+    "export",
+    "explore",
+    "classifier",
+    "report",
+)
 """Commands that read a folder or file of the reader's, which the pages call FOLDER or FILE."""
 
 OF_COMMANDS = {

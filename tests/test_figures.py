@@ -1,9 +1,11 @@
 """Curves of a run: what they say and how they are told apart."""
 
+import numpy as np
 import pytest
 from matplotlib.colors import to_rgba
+from PIL import Image
 
-from gan_lightning.report.figures import metrics_figure, plot_metrics
+from gan_lightning.report.figures import metrics_figure, plot_grids, plot_metrics
 from tests.helpers import make_loss
 
 NAMES = ["loss_d", "loss_g", "d_real", "d_fake", "real_mean", "fake_mean", "real_std", "fake_std", "grad_norm_d",
@@ -80,3 +82,9 @@ def test_legends_stand_above_their_panels(tmp_path):
 def test_a_run_without_numbers_has_no_curves(tmp_path):
     plot_metrics(tmp_path / "metrics.csv", tmp_path / "losses.png", "title", make_loss("hinge"))
     assert not list(tmp_path.iterdir())
+
+
+def test_grids_stand_side_by_side(tmp_path):
+    plot_grids({name: np.zeros((20, 20)) for name in "ab"}, tmp_path / "grids.png")
+    with Image.open(tmp_path / "grids.png") as picture:
+        assert picture.width > picture.height

@@ -9,8 +9,9 @@ from PIL import Image
 from gan_lightning.__main__ import run_command
 from gan_lightning.errors import UserError
 from gan_lightning.images import CAPTION_HEIGHT, save_gif
-from gan_lightning.report.comparison import compare
+from gan_lightning.report.content import make_report
 from gan_lightning.report.figures import plot_scores
+from gan_lightning.report.page import make_page
 from gan_lightning.training.readers import read_metrics, read_scores, read_status
 from gan_lightning.training.run_folder import RunFolder
 from tests.fuzz.files import make_scores
@@ -91,11 +92,12 @@ def test_a_film_leaves_out_what_is_no_picture(tmp_path, finished):
     assert not (tmp_path / "none.gif").exists()
 
 
-def test_a_comparison_leaves_out_what_cannot_be_read(tmp_path, folder):
+def test_a_report_leaves_out_what_cannot_be_read(folder):
     folder.grids()[-1].write_bytes(b"torn")
     folder.status_file.write_bytes(b"torn")
-    table, picture = compare({folder.path: ["loss=hinge"]}, tmp_path)
-    assert "| unknown | 0 |" in table.read_text() and picture.is_file()
+    report = make_report([folder.path])
+    assert "holds no status.json that can be read" in report.left_out[-1].why
+    assert f"{folder.path}" in make_page(report)
 
 
 def test_a_run_that_diverges_leaves_its_curves(tmp_path, monkeypatch):

@@ -96,6 +96,7 @@ def score_run(run: str, options: Options, of_data: list[str]) -> None:
     from gan_lightning.evaluation.score_sources import generator_sources, score_sources
     from gan_lightning.evaluation.scorer import Scorer
     from gan_lightning.loggers import reopen_dashboards
+    from gan_lightning.report.page import write_run_page
 
     folder, checkpoint, cfg, content, module = load_run(run, options.trust)
     data = build_data(move_data(cfg, of_data))
@@ -107,6 +108,7 @@ def score_run(run: str, options: Options, of_data: list[str]) -> None:
     scorer = Scorer(data, options.split, options.n, tstr=options.tstr, inception=options.inception)
     print(f"{checkpoint}: {module.generator_steps:,} generator steps, {module.images_seen:,} images")
     records, pictures = score_sources(generator_sources(module, options.seed), scorer, facts, folder)
+    write_run_page(folder)
     show(reopen_dashboards(cfg, folder, options.trust), records, pictures)
 
 

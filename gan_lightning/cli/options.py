@@ -78,7 +78,7 @@ def parse(words: Iterable[str]) -> list[Override]:
     return overrides
 
 
-PATH_KEYS = ("data.dir", "hydra.run.dir", "hydra.sweep.dir", "run", "out", "image", "images", "dir")
+PATH_KEYS = ("data.dir", "hydra.run.dir", "hydra.sweep.dir", "run", "runs", "out", "image", "images", "dir")
 """Options of a configuration, and of the commands, that name a file or folder."""
 
 NUMBER = re.compile(r"[\d_.+-]*\d[\d_.e+-]*|true|false|nan|inf", re.IGNORECASE)

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -36,17 +37,7 @@ def read_config(file: Path, trust: bool = False) -> DictConfig:
     Raises:
         UserError: The file is no whole configuration, or names code that is not trusted.
     """
-    try:
-        plain = OmegaConf.to_container(OmegaConf.create(bounded_text(file)))
-    except UNREADABLE as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(f"{file} cannot be read ({reason}); it is damaged, or no run wrote it") from error
-    missing = [key for key in top_level_keys() if not isinstance(plain, dict) or key not in plain]
-    if missing or not isinstance(plain, dict):
-        raise UserError(
-            f"{file} says nothing about {', '.join(missing)}: it is damaged, or an earlier version of gan_lightning "
-            "wrote it; train again, or install the version that the run's status.json names"
-        )
+    plain = read_plain(file)
     if trust:
         import_from_here()
     else:
@@ -54,6 +45,32 @@ def read_config(file: Path, trust: bool = False) -> DictConfig:
     config = OmegaConf.create(plain)
     OmegaConf.set_struct(config, True)
     return config
+
+
+def read_plain(file: Path) -> dict[str, Any]:
+    """The configuration in a file as mappings, lists and values, whatever code it names: nothing of it is to be built.
+
+    Raises:
+        UserError: The file is no whole configuration.
+    """
+    try:
+        plain: Any = OmegaConf.to_container(OmegaConf.create(bounded_text(file)))
+    except UNREADABLE as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"{file} cannot be read ({reason}); it is damaged, or no run wrote it") from error
+    missing = [key for key in needed_keys() if not isinstance(plain, dict) or key not in plain]
+    if missing or not isinstance(plain, dict):
+        raise UserError(
+            f"{file} says nothing about {', '.join(missing)}: it is damaged, or an earlier version of gan_lightning "
+            "wrote it; train again, or install the version that the run's status.json names"
+        )
+    return plain
+
+
+@cache
+def needed_keys() -> list[str]:
+    """The keys that every configuration has."""
+    return top_level_keys()
 
 
 def import_from_here() -> None:

@@ -1,7 +1,7 @@
-"""Figures of a run: its metrics and scores over training, and the classes of its samples."""
+"""Figures of runs: metrics and scores over training, classes of samples, and grids side by side."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -200,4 +200,25 @@ def plot_classes(shares: list[float], target: list[float], names: list[str], out
         axes.set_xticks(places, names, rotation=30 if max(map(len, names)) > 3 else 0, parse_math=False)
     axes.set_ylabel("share of each class")
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False)
+    save_figure(figure, out)
+
+
+GRID_COLUMNS = 3
+"""Pictures beside each other."""
+
+
+def plot_grids(grids: Mapping[str, Any], out: Path) -> None:
+    """Draw all grids into one picture, each under its title."""
+    from matplotlib.figure import Figure
+
+    columns = min(GRID_COLUMNS, len(grids))
+    rows = -(-len(grids) // columns)
+    figure = Figure(figsize=(4 * columns, 4.3 * rows), layout="constrained", dpi=150)
+    panels = figure.subplots(rows, columns, squeeze=False).flat
+    for panel in panels:
+        panel.axis("off")
+        panel.set_anchor("N")  # grids of fewer rows begin at the same height
+    for panel, (title, grid) in zip(figure.axes, grids.items(), strict=False):
+        panel.imshow(grid, cmap="gray", vmin=0, vmax=1)
+        panel.set_title(title, fontsize=9, wrap=True, parse_math=False)
     save_figure(figure, out)

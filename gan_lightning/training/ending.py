@@ -1,4 +1,4 @@
-"""How a run ends: what its status.json says, its curves and time-lapse, and the list of what it has left."""
+"""How a run ends: what its status.json says, its curves, time-lapse and report, and the list of what it has left."""
 
 import logging
 import os
@@ -21,6 +21,7 @@ from gan_lightning.images import save_gif
 from gan_lightning.loggers import Dashboard, closing_pictures
 from gan_lightning.losses import Loss
 from gan_lightning.report.figures import plot_metrics, plot_scores
+from gan_lightning.report.page import write_run_page
 from gan_lightning.training.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
@@ -65,7 +66,7 @@ def record_ending(folder: RunFolder, loggers: list[Logger], loss: Loss, ending: 
 
 @rank_zero_only
 def draw(folder: RunFolder, loss: Loss, error: str = "") -> None:
-    """Draw the curves and join the grids, as far as the files can be read; what fails is reported only.
+    """Draw the curves, join the grids and write the report, as far as files can be read; what fails is reported only.
 
     Args:
         folder: The run's folder.
@@ -83,6 +84,7 @@ def draw(folder: RunFolder, loss: Loss, error: str = "") -> None:
             drawing()
         except Exception as error:
             log.warning("WARNING: %s could not be drawn: %s", file, error)
+    write_run_page(folder)
 
 
 @rank_zero_only
@@ -128,6 +130,7 @@ def left_behind(folder: RunFolder) -> dict[str, str]:
         "numbers": folder.metrics,
         "checkpoint": folder.last,
         "best": folder.best,
+        "report": folder.report,
         "profile": folder.path / "fit-profile.txt",
     }
     return {what: readable(file) for what, file in files.items() if file is not None and file.exists()}

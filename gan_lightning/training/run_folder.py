@@ -82,6 +82,11 @@ class RunFolder:
         return self.path / "scores.png"
 
     @property
+    def report(self) -> Path:
+        """All of it on one page."""
+        return self.path / "report.html"
+
+    @property
     def scores_file(self) -> Path:
         """One record of a score per line, as JSON: `pandas.read_json(file, lines=True)` reads it as a table."""
         return self.path / "scores.jsonl"
