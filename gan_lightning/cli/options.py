@@ -222,11 +222,13 @@ def format_help(schema: type[CommandOptions]) -> str:
     rows = []
     for name in sorted(schema.model_fields, key=lambda name: (name != "run", name not in own)):
         field = schema.model_fields[name]
-        default = "..." if field.is_required() else format_default(field.default)
+        default = "..." if field.is_required() else format_value(field.default)
         rows.append((f"{name}={default}", field.description or ""))
     return "\n".join([*wrap_prose(inspect.getdoc(schema) or ""), *in_columns(rows)]).rstrip() + "\n"
 
 
-def format_default(value: Any) -> str:
-    """A default as it would be typed."""
+def format_value(value: Any) -> str:
+    """A value as it is typed on the command line."""
+    if isinstance(value, list):
+        return f"[{','.join(map(format_value, value))}]"
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
