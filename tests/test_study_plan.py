@@ -177,5 +177,7 @@ def test_list_shows_the_studies(capsys):
 
 
 def test_a_training_takes_no_study():
-    with pytest.raises(UserError, match="study is not a valid option: type python -m gan_lightning study study=NAME"):
+    with pytest.raises(
+        UserError, match="study=comparative is not a valid option: type python -m gan_lightning study study=NAME"
+    ):
         run_command("train", "study=comparative")

@@ -25,11 +25,12 @@ class Options(CommandOptions):
 def main(words: list[str]) -> None:
     """Print the groups and choices that the words name; without words, every group."""
     words = expand(words)
-    check_choices(words)
+    of_runs = [word for word in words if word.partition("=")[0] != "study"]
+    check_choices(of_runs)
     for word in words:
         check_word(word)
     with explained(words):
-        cfg = compose(*(word for word in words if "=" in word and not word.startswith("study=")))
+        cfg = compose(*(word for word in of_runs if "=" in word))
 
     from gan_lightning.cli.describe import describe, describe_study
 
