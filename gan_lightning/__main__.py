@@ -16,7 +16,7 @@ HELP: dict[str, dict[str, str]] = {
     "Train (no COMMAND needed)": {
         "model=wgan_gp data=fashion_mnist": "one run, into a new folder runs/MODEL-DATA/TIME",
         "-m model=gan,wgan seed=0,1,2": "every combination, a folder each",
-        "study study=comparative": "models, data sets and seeds, compared; or study arms=[model=gan,model=wgan]",
+        "study study=comparative": "models, data sets and seeds: trained, scored, compared",
         "model=wgan --cfg job": "print every option of a run, and train nothing",
         "resume run=FOLDER epochs=20": "go on where a run stopped",
     },

@@ -26,7 +26,7 @@ ELSEWHERE = {
 NAVIGATION = {
     "First steps": ["getting_started", "tutorials", "data", "faq"],
     "Models": ["models", "recipes", "objectives", "mistakes"],
-    "After training": ["python", "export", "scores", "sweeps"],
+    "After training": ["python", "export", "scores", "study", "sweeps"],
     "Under the hood": ["speed", "reliability", "architecture", "hand_written"],
     "Extend": ["extending", "adding_a_loss", "contributing"],
     "Reference": ["reference/commands", "reference/configuration", "reference/api", "changelog"],

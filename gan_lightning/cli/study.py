@@ -42,7 +42,7 @@ class Options(Study):
     """
 
     study: PathName | None = Field(
-        None, description="Plan to start from: see `list study`, or FILE.yaml of your own; what is typed replaces it."
+        None, description="Plan to start from, as `list study` names them, or FILE.yaml of your own."
     )
     out: PathName | None = Field(None, description="Folder of the jobs; null: runs/study-NAME with study=NAME.")
     jobs: PositiveInt = Field(1, description="Jobs that run at a time; they divide the processor's threads.")

@@ -207,26 +207,24 @@ def as_time(minutes: float) -> str:
 class Study(CommandOptions):
     """What a study compares, on what, and for how long."""
 
-    arms: Arms = Field(
-        {}, description=f"What is compared: {EXAMPLE}; an arm of several overrides is a list, arms.NAME=[...] names it."
-    )
-    data: Names = Field(["mnist"], description="Data sets that every arm is trained on: data=[mnist,fashion_mnist].")
+    arms: Arms = Field({}, description=f"What is compared: {EXAMPLE}; arms.NAME= adds one.")
+    data: Names = Field(["mnist"], description="Data sets that every arm is trained on: [mnist,fashion_mnist].")
     seeds: Annotated[list[Seed], AfterValidator(check_list)] = Field(
         [0, 1, 2], description="Seeds that every arm is trained with on every data set."
     )
     budget: Budget | None = Field(
         None,
-        description="What each run may spend: budget.max_images=, budget.max_generator_steps= or budget.minutes=.",
+        description="Of each run: budget.max_images=, .max_generator_steps= or .minutes=.",
     )
     scores: Annotated[Names, AfterValidator(check_scores)] = Field(
         ["frechet", "precision", "recall", "coverage"],
-        description="Scores of the table; the first that is better higher or lower decides which arm is best.",
+        description="Scores of the table; the first with an order decides what is best.",
     )
     n: PositiveInt | None = Field(
-        None, description="Number of samples that are scored; null: as many as there are test images, at most 10,000."
+        None, description="Number of samples to score; null: that of test images, at most 10,000."
     )
     overrides: Annotated[list[str], BeforeValidator(as_words)] = Field(
-        [], description="Options of every arm; whatever else is typed, such as network=mlp, is added to them."
+        [], description="Options of every arm; whatever else is typed is added to them."
     )
 
 
