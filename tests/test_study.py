@@ -17,7 +17,7 @@ from gan_lightning.cli.study import read_plan
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation.records import ScoreRecord
 from gan_lightning.study import running, worker
-from gan_lightning.study.plan import Job, Study
+from gan_lightning.study.plan import Job, Study, make_jobs
 from gan_lightning.study.progress import Progress
 from gan_lightning.study.results import Outcome, best, format_table, leading_score, read_outcome
 from gan_lightning.training.lock import locked
@@ -88,6 +88,23 @@ def check_what_is_left(out: Path, done: str, failed: str) -> None:
             pytest.raises(UserError, match=f"is in use by process {os.getpid()} .* a folder has one study at a time"),
         ):
             run_command("study", *WORDS, f"out={out}")
+
+
+@pytest.mark.slow
+def test_a_run_that_a_job_would_train_is_copied_and_scored_only(tmp_path, monkeypatch):
+    words = (*WORDS[:-1], "seeds=[3]", "budget.max_generator_steps=2", f"out={tmp_path / 'out'}")
+    words = tuple(word for word in words if word != "seeds=[0]")
+    trained: list[str] = []
+    monkeypatch.setattr(running, "run_jobs", lambda jobs, *unused: trained.extend(job.name for job in jobs))
+    job, _ = make_jobs(read_plan(list(words)), tmp_path / "out")
+    before = trained_run.train(*job.words, f"hydra.run.dir={tmp_path / 'runs/mine'}")
+    with pytest.raises(SystemExit):
+        run_command("study", *words, f"runs={tmp_path / 'runs'}")
+    copy = RunFolder(job.folder)
+    assert same(weights(copy), weights(before.files)) and copy.config() == before.config
+    assert trained[0] == job.name and copy.status() == before.status
+    with pytest.raises(UserError, match="holds no finished run; type a run folder"):
+        run_command("study", *words, f"runs={tmp_path / 'nothing'}")
 
 
 # Processes

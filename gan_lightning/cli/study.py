@@ -7,11 +7,11 @@ from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import yaml
 from hydra.core.override_parser.types import Override
-from pydantic import Field, PositiveInt
+from pydantic import BeforeValidator, Field, PositiveInt
 
 from gan_lightning.cli.options import expand, keyed, parse, typed_value
 from gan_lightning.config.compose import CONF_DIR, options
@@ -19,7 +19,7 @@ from gan_lightning.config.messages import did_you_mean, word_of
 from gan_lightning.config.schema import check_value
 from gan_lightning.config.values import PathName
 from gan_lightning.errors import UserError
-from gan_lightning.study.plan import EXAMPLE, Budget, Study, quote_words
+from gan_lightning.study.plan import EXAMPLE, Budget, Study, as_list, quote_words
 
 if TYPE_CHECKING:
     from gan_lightning.study.plan import Job
@@ -45,6 +45,9 @@ class Options(Study):
         None, description="Plan to start from, as `list study` names them, or FILE.yaml of your own."
     )
     out: PathName | None = Field(None, description="Folder of the jobs; null: runs/study-NAME with study=NAME.")
+    runs: Annotated[list[PathName], BeforeValidator(as_list)] = Field(
+        [], description="Folders of finished runs: one that a job would train is copied instead."
+    )
     jobs: PositiveInt = Field(1, description="Jobs that run at a time; they divide the processor's threads.")
 
 
@@ -60,6 +63,7 @@ def main(words: list[str]) -> None:
 
     from gan_lightning.config.stored import import_from_here
     from gan_lightning.study.checking import check_arms, prepare_data, refuse_other_study
+    from gan_lightning.study.existing import take_runs
     from gan_lightning.study.plan import make_jobs
     from gan_lightning.training.lock import locked
     from gan_lightning.training.run import quieten_lightning
@@ -70,6 +74,7 @@ def main(words: list[str]) -> None:
     jobs = make_jobs(plan, out)
     with locked(out, "a folder has one study at a time"):
         refuse_other_study(jobs, composed)
+        take_runs(jobs, composed, plan.runs)
         prepare_data(composed, plan)
         outcomes = run_study(plan, jobs, out)
         conclude(plan, outcomes, out)
