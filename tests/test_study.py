@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from gan_lightning import trained_run
 from gan_lightning.__main__ import run_command
@@ -62,6 +63,7 @@ def test_a_killed_study_goes_on_to_the_same_weights_and_ends_with_the_job_that_f
     first, second = json.loads((killed / "study.json").read_text())["jobs"]
     assert (first["state"], second["state"]) == ("finished", "failed") and "diverged" in second["error"]
     job = RunFolder(killed / first["name"])
+    assert job.status()["label"]["name"] == "gan mnist_5k seed 0" and job.status()["label"]["group"] == "out"
     assert len(job.status()["sessions"]) == 2 and job.status()["generator_steps"] == 1000
     assert {record.split for record in job.scores()} == {"test"}
     alone = trained_run.train(*first["words"], f"hydra.run.dir={tmp_path / 'alone'}")
@@ -159,6 +161,12 @@ def test_an_interrupt_ends_the_jobs_by_the_end_of_their_input(tmp_path):
     assert started[0].returncode == 0 and (tmp_path / "said").read_text() == "b''\n"
 
 
+def test_a_folder_of_any_name_is_read_as_it_stands():
+    for folder in ("/a/b", "/a b/c,d=[1]", "/1e3", '/"q"'):
+        word = running.path_word("hydra.run.dir", Path(folder))
+        assert OverridesParser.create().parse_override(word).value() == folder
+
+
 def test_threads_are_divided(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "6")
     assert [running.threads_each(jobs) for jobs in (1, 2, 3, 8)] == [6, 3, 2, 1]
@@ -195,7 +203,9 @@ with FileLock(folder / ".lock"):
 
 def test_what_cannot_be_trained_is_said_in_the_last_line(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(worker, "stop_with_parent", lambda: None)
-    assert worker.main('{"group": "g", "scores": [], "n": null}', "model=gam", f"hydra.run.dir={tmp_path}") == 1
+    assert (
+        worker.main('{"name": "", "group": "", "scores": [], "n": null}', "model=gam", f"hydra.run.dir={tmp_path}") == 1
+    )
     assert capsys.readouterr().out.splitlines()[-1].startswith("error: model=gam is not a valid choice.")
 
 

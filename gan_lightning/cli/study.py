@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, Field, PositiveInt
 
 from gan_lightning.cli.options import expand, keyed, parse, typed_value
 from gan_lightning.config.compose import CONF_DIR, options
-from gan_lightning.config.messages import did_you_mean, word_of
+from gan_lightning.config.messages import did_you_mean
 from gan_lightning.config.schema import check_value
 from gan_lightning.config.values import PathName
 from gan_lightning.errors import UserError
@@ -136,8 +136,11 @@ def conclude(plan: Options, outcomes: "dict[Job, Outcome]", out: Path) -> None:
 
 def write_report(out: Path) -> None:
     """Write report.html into the study's folder, where this version has the command report."""
+    from gan_lightning.study.running import path_word
+
     if find_spec("gan_lightning.cli.report") is not None:
-        import_module("gan_lightning.cli.report").main([word_of("runs", out), word_of("out", out / "report.html")])
+        words = [path_word("runs", out), path_word("out", out / "report.html")]
+        import_module("gan_lightning.cli.report").main(words)
 
 
 # Reading the plan

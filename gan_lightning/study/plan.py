@@ -251,6 +251,11 @@ class Job:
         """Name of the folder."""
         return self.folder.name
 
+    @property
+    def title(self) -> str:
+        """Name of the run in dashboards and reports."""
+        return f"{self.arm} {self.data} seed {self.seed}"
+
 
 def make_jobs(study: Study, out: Path) -> list[Job]:
     """The jobs of a study: all arms and data sets with the first seed, then with the next.

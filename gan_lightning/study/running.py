@@ -7,6 +7,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 from gan_lightning.cli.options import is_plain
 from gan_lightning.config.messages import word_with_quotes
@@ -54,7 +55,7 @@ def start_job(job: Job, study: Study, group: str, threads: int) -> Process:
 
     It has a session of its own, so that a Ctrl-C of the terminal reaches the study alone, which then stops its jobs.
     """
-    settings = json.dumps({"group": group, "scores": study.scores, "n": study.n})
+    settings = json.dumps({"name": job.title, "group": group, "scores": study.scores, "n": study.n})
     job.folder.mkdir(parents=True, exist_ok=True)
     with (job.folder / LOG).open("wb") as output:
         return subprocess.Popen(
@@ -66,8 +67,12 @@ def start_job(job: Job, study: Study, group: str, threads: int) -> Process:
 
 def words_with_folder(job: Job) -> list[str]:
     """The words of a training's command line that make the job, its folder among them."""
-    key, folder = "hydra.run.dir", str(job.folder)
-    return [*job.words, f"{key}={folder}" if is_plain(folder) else word_with_quotes(key, folder)]
+    return [*job.words, path_word("hydra.run.dir", job.folder)]
+
+
+def path_word(key: str, path: Path) -> str:
+    """An option that names a file or folder, in quotes where Hydra's grammar needs them."""
+    return f"{key}={path}" if is_plain(str(path)) else word_with_quotes(key, path)
 
 
 def threads_each(at_once: int) -> int:

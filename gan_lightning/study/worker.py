@@ -1,6 +1,6 @@
 """A job of a study, in a process of its own: trains a run, or what is left of it, and scores it.
 
-    python -m gan_lightning.study.worker '{"group": "comparative", "scores": ["frechet"], "n": null}' WORD ...
+    python -m gan_lightning.study.worker '{"name": "A", "group": "B", "scores": ["frechet"], "n": null}' WORD ...
 
 It stops, everything saved, when the process that started it ends: its standard input ends with it.
 """
@@ -49,7 +49,7 @@ def main(settings: str, *words: str) -> int:
     """Run a job; the exit status is 0, 130 when it was stopped, or 1 when it failed.
 
     Args:
-        settings: The study's name, scores and number of samples, as JSON.
+        settings: The names of the run and of the study, its scores and number of samples, as JSON.
         words: The words of a training's command line, the folder among them.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell switches it off for what runs in the background
@@ -76,11 +76,12 @@ def stop_with_parent() -> None:
     os._exit(130)
 
 
-def train_and_score(words: Sequence[str], group: str, scores: Sequence[str], n: int | None) -> None:
+def train_and_score(words: Sequence[str], name: str, group: str, scores: Sequence[str], n: int | None) -> None:
     """Train the run that the words say, unless it is trained, and score it, unless it is scored.
 
     Args:
         words: The words of a training's command line, the folder among them.
+        name: Name of the run in dashboards and reports.
         group: Name of the study.
         scores: Scores that are asked for.
         n: Number of samples to score; None for as many as there are test images, at most 10,000.
@@ -92,7 +93,7 @@ def train_and_score(words: Sequence[str], group: str, scores: Sequence[str], n: 
     cfg, folder, label = compose_run(words)
     wait_for_lock(folder.path)
     with logged(folder), words_of_command(list(words)):
-        train(cfg, folder, replace(label, name=folder.path.name, group=group))
+        train(cfg, folder, replace(label, name=name, group=group))
         if not read_outcome(folder, scores, n).finished:
             slow: dict[str, Any] = dict.fromkeys(slow_scores(scores), True)
             evaluate_run(str(folder.path), EvaluateOptions(run=str(folder.path), trust=True, n=n, **slow), [])
