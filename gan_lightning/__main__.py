@@ -17,6 +17,7 @@ HELP: dict[str, dict[str, str]] = {
     "Train (no COMMAND needed)": {
         "model=wgan_gp data=fashion_mnist": "one run, into a new folder runs/MODEL-DATA/TIME",
         "-m model=gan,wgan seed=0,1,2": "every combination, a folder each",
+        "study study=comparative": "models, data sets and seeds: trained, scored, compared",
         "model=wgan --cfg job": "print every option of a run, and train nothing",
         "resume run=FOLDER epochs=20": "go on where a run stopped",
     },
@@ -56,6 +57,7 @@ COMPLETION_WORDS = {"-sc", "--shell-completion"}
 
 MODULES = {
     "train": "train",
+    "study": "study",
     "resume": "resume",
     "sample": "sample",
     "interpolate": "interpolate",

@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -139,11 +139,7 @@ def train(*words: str) -> Run:
     typed = expand(words)
     check_choices(typed)
     parse(typed)
-    with explained(typed):
-        cfg = compose(*map(take_path_literally, typed), with_hydra=True)
-        folder, label = RunFolder(Path(cfg.hydra.run.dir)), label_of(cfg)
-        with open_dict(cfg):
-            del cfg["hydra"]
+    cfg, folder, label = compose_run(typed)
     if cfg.trainer.devices != 1:
         raise UserError(
             f"train() trains in this process alone (trainer.devices={cfg.trainer.devices}); type trainer.devices=1, or "
@@ -152,6 +148,16 @@ def train(*words: str) -> Run:
     with logged(folder), words_of_command(typed):
         training.train(cfg, folder, label)
     return Run(folder.path, trust=True)
+
+
+def compose_run(words: Sequence[str]) -> tuple[DictConfig, RunFolder, RunLabel]:
+    """The configuration, folder and label of the run that full words of a command line say."""
+    with explained(words):
+        cfg = compose(*map(take_path_literally, words), with_hydra=True)
+        folder, label = RunFolder(Path(cfg.hydra.run.dir)), label_of(cfg)
+        with open_dict(cfg):
+            del cfg["hydra"]
+    return cfg, folder, label
 
 
 def label_of(cfg: DictConfig) -> RunLabel:

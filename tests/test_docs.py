@@ -21,10 +21,12 @@ from omegaconf import DictConfig, OmegaConf
 from benchmarks.model_pages import BEGIN, END, pages, scores_table
 from benchmarks.models import digits, table
 from gan_lightning.__main__ import MODULES, main, run_command
+from gan_lightning.cli.study import Options, read_plan
 from gan_lightning.config.aliases import meaning
 from gan_lightning.config.compose import CONF_DIR, compose, options
 from gan_lightning.config.schema import check
 from gan_lightning.evaluation.protocol import SCORES
+from gan_lightning.study.plan import Budget
 from tests.helpers import ROOT, command
 from tests.pages import FILES, PROGRAM, TEXTS, anchors, commands, fenced, rows, settings, without_blocks
 
@@ -51,6 +53,8 @@ OF_COMMANDS = {
 }
 """Options of commands other than training."""
 
+
+OF_STUDIES = {*Options.model_fields, "arms.NAME", *(f"budget.{name}" for name in Budget.model_fields)}
 
 EXAMPLES = {"smoothed", "zero_centered", "stopping", "loss.target"}
 """Choices and options that the pages' examples add."""
@@ -161,6 +165,8 @@ def test_every_command_is_accepted(words, tmp_path, monkeypatch, capsys):
         assert {word.partition("=")[0] for word in rest} <= {"name", "dir"}
     elif verb == "list":
         run_command(verb, *rest)
+    elif verb == "study":
+        read_plan(rest)
     elif verb not in OF_A_RUN:
         assert_trains(in_full(words))
 
@@ -176,7 +182,7 @@ def test_every_option_exists(page):
         if (CONF_DIR / key).is_dir():
             choices = {*options(key), *EXAMPLES, "null", "", "NAME", "paper/NAME"}
             assert set(re.split(r"[\[\],]+", value.strip("[]"))) <= choices, f"{key}={value}"
-        elif not key.startswith("hydra") and key not in OF_COMMANDS | EXAMPLES:
+        elif not key.startswith("hydra") and key not in OF_COMMANDS | OF_STUDIES | EXAMPLES:
             assert key in keys() or key.startswith("trainer."), f"{key}={value}"
 
 

@@ -8,7 +8,7 @@ from textwrap import dedent
 
 from docs.site.markdown import code, linked, option_table
 from gan_lightning.__main__ import MODULES, overview
-from gan_lightning.cli.options import CommandOptions, format_default
+from gan_lightning.cli.options import CommandOptions, format_value
 
 
 def pages() -> Iterator[tuple[str, str]]:
@@ -37,7 +37,7 @@ def section(schema: type[CommandOptions]) -> Iterator[str]:
         yield f"```text\n{dedent(block)}\n```" if is_code else prose(block)
     rows = []
     for name, field in schema.model_fields.items():
-        default = "must be given" if field.is_required() else code(format_default(field.default))
+        default = "must be given" if field.is_required() else code(format_value(field.default))
         rows.append((code(f"{name}="), default, linked(field.description or "")))
     if rows:
         yield option_table(("option", "default", "what it means"), rows)

@@ -32,7 +32,7 @@ FOLDERS = {"docs/": "", "notebooks/": "tutorials/", "gan_lightning/pretrained/":
 NAVIGATION = {
     "First steps": ["getting_started", "tutorials", "data", "faq"],
     "Models": ["models", "recipes", "objectives", "mistakes"],
-    "After training": ["python", "export", "scores", "sweeps", "report"],
+    "After training": ["python", "export", "scores", "study", "sweeps", "report"],
     "Under the hood": ["speed", "reliability", "architecture", "hand_written"],
     "Extend": ["extending", "adding_a_loss", "contributing"],
     "Reference": ["reference/commands", "reference/configuration", "reference/api", "changelog"],

@@ -68,7 +68,8 @@ def complete(line: str, modules: dict[str, str]) -> list[str]:
     elif command == "train":
         found = [*of_training(words, last), *([] if words else [*modules, "help"])]
     elif command == "list":
-        found = of_groups(last) or [word for group in groups() for word in (group, f"{group}=")]
+        listed = [*groups(), "study"]
+        found = of_groups(last) or [word for group in listed for word in (group, f"{group}=")]
     else:
         schema = import_module(f"gan_lightning.cli.{modules[command]}").Options
         found = [*of_command(schema, last), *(of_training([], last) if command == "resume" else [])]
@@ -84,6 +85,8 @@ def of_command(schema: type[CommandOptions], last: str) -> list[str]:
         values = ["latest", *map(str, newest_first())]
     elif key in ("data", "name"):
         values = list(options("data"))
+    elif key == "study":
+        values = list(options("study"))
     else:
         values = values_of(get_type_hints(schema, include_extras=True).get(key))
     return [f"{key}={value}" for value in values]

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from gan_lightning.cli.options import format_default
+from gan_lightning.cli.options import format_value
 from gan_lightning.cli.terminal import in_columns, paint, wrap_prose
 from gan_lightning.config.compose import CONF_DIR, groups, heading, leaves, options, package_of
 
@@ -34,6 +34,15 @@ def describe(group: str, choice: str, cfg: DictConfig) -> Iterator[str]:
     rows = [(f"{key}={value}", comments[key]) for key, value in typed_leaves(cfg) if key in comments]
     yield "Options" if rows else "It has no options."
     yield from in_columns(rows)
+
+
+def describe_study(name: str) -> Iterator[str]:
+    """The lines about a study: its heading, and what its file states."""
+    yield paint(f"study={name}", "bold", sys.stdout)
+    yield from wrap_prose("\n".join(heading(file_of("study", name))), "  ")
+    comments = comments_in(file_of("study", name))
+    content = yaml.safe_load(file_of("study", name).read_text())
+    yield from in_columns([(f"{key}={format_value(value)}", comments.get(key, "")) for key, value in leaves(content)])
 
 
 def file_of(group: str, choice: str) -> Path:
@@ -92,8 +101,3 @@ def typed_leaves(cfg: DictConfig) -> Iterator[tuple[str, str]]:
     for key, value in leaves(OmegaConf.to_container(cfg, resolve=True)):
         if not key.rpartition(".")[2].startswith("_"):
             yield key, "" if value == "???" else format_value(value)
-
-
-def format_value(value: Any) -> str:
-    """A value as it is typed on the command line."""
-    return f"[{','.join(map(format_value, value))}]" if isinstance(value, list) else format_default(value)

@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 from pydantic import BaseModel, ConfigDict, Field
 
 from gan_lightning.cli.terminal import in_columns, wrap_prose
-from gan_lightning.config.aliases import translate
+from gan_lightning.config.aliases import HINTS, translate
 from gan_lightning.config.compose import compose, groups, options, top_level_keys
 from gan_lightning.config.messages import did_you_mean, explained, word_of, word_with_quotes
 from gan_lightning.config.schema import check, check_value
@@ -122,6 +122,8 @@ def check_choices(words: Iterable[str]) -> None:
         group = word.lstrip("+").partition("=")[0]
         if word.startswith("~") and group[1:] in {*top_level_keys(), *groups()} - {"experiment"}:
             raise UserError(f"{word} is not possible: every run has one; type {group[1:]}=, or leave {word} out")
+        if group == "study":  # a folder of conf/ that no run chooses from
+            raise UserError(f"{word} is not a valid option: {HINTS[group]}")
         if "=" not in word or group not in groups():
             continue
         with explained():
@@ -222,11 +224,13 @@ def format_help(schema: type[CommandOptions]) -> str:
     rows = []
     for name in sorted(schema.model_fields, key=lambda name: (name != "run", name not in own)):
         field = schema.model_fields[name]
-        default = "..." if field.is_required() else format_default(field.default)
+        default = "..." if field.is_required() else format_value(field.default)
         rows.append((f"{name}={default}", field.description or ""))
     return "\n".join([*wrap_prose(inspect.getdoc(schema) or ""), *in_columns(rows)]).rstrip() + "\n"
 
 
-def format_default(value: Any) -> str:
-    """A default as it would be typed."""
+def format_value(value: Any) -> str:
+    """A value as it is typed on the command line."""
+    if isinstance(value, list):
+        return f"[{','.join(map(format_value, value))}]"
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

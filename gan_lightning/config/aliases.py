@@ -95,6 +95,7 @@ HINTS = {
     "ngf": "type network.generator.width=",
     "ndf": "type network.discriminator.width=",
     "conditional": "type conditioning=labels, conditioning=channel or conditioning=projection",
+    "study": "type python -m gan_lightning study study=NAME",
     "name": "type hydra.run.dir=runs/NAME for a folder of this name",
     "wandb": "type logger=wandb",
     "tensorboard": "type logger=tensorboard",

@@ -12,6 +12,10 @@ CONF_DIR = next(folder for folder in (_PACKAGE / "conf", _PACKAGE.parent / "conf
 """Inside the package when installed from a wheel, beside it in a checkout."""
 
 
+NO_GROUPS = ("hydra", "study")
+"""Folders of conf/ that no run chooses from: what configures Hydra itself, and the studies."""
+
+
 def compose(*overrides: str, with_hydra: bool = False) -> DictConfig:
     """Compose the configuration of a command line without running it: `compose("model=wgan", "seed=1")`.
 
@@ -30,8 +34,8 @@ def compose(*overrides: str, with_hydra: bool = False) -> DictConfig:
 
 
 def groups() -> list[str]:
-    """The config groups: the folders of conf/, without those that configure Hydra itself."""
-    return sorted(folder.name for folder in CONF_DIR.iterdir() if folder.is_dir() and folder.name != "hydra")
+    """The config groups: the folders of conf/ that a run chooses from."""
+    return sorted(folder.name for folder in CONF_DIR.iterdir() if folder.is_dir() and folder.name not in NO_GROUPS)
 
 
 def top_level_keys() -> list[str]:

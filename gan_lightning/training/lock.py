@@ -45,28 +45,45 @@ def locked_run(folder: Path) -> Iterator[None]:
         yield
         return
     refuse_links(folder)
+    with locked(folder, "a run folder has one writer at a time"):
+        HELD.add(folder)
+        try:
+            yield
+        finally:
+            HELD.discard(folder)
+
+
+@contextmanager
+def locked(folder: Path, why: str) -> Iterator[None]:
+    """Hold the lock of any folder, which is made when it is missing.
+
+    Args:
+        folder: The folder.
+        why: The rule that the error of a second holder names.
+
+    Raises:
+        LockedError: Another process holds the lock.
+        UserError: The folder cannot be written to.
+    """
     lock, holder = FileLock(folder / ".lock"), folder / ".lock.json"
-    acquire(lock, folder)
-    HELD.add(folder)
+    acquire(lock, folder, why)
     try:
         write_atomically(holder, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode())
         yield
     finally:
-        HELD.discard(folder)
         with suppress(OSError):
             holder.unlink(missing_ok=True)
         lock.release()
 
 
-def acquire(lock: FileLock, folder: Path) -> None:
+def acquire(lock: FileLock, folder: Path, why: str) -> None:
     """Take the lock, or say who has it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except Timeout:
         raise LockedError(
-            f"{folder} is in use by {name_holder(folder)}, and a run folder has one writer at a time; "
-            "wait until it has ended, or type another folder"
+            f"{folder} is in use by {name_holder(folder)}, and {why}; wait until it has ended, or type another folder"
         ) from None
     except OSError as error:
         raise UserError(f"{folder} cannot be written to ({error}); type another folder") from error

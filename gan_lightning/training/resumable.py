@@ -143,14 +143,22 @@ def earlier_result(cfg: DictConfig, folder: RunFolder) -> Result:
 
 def refuse_other_run(cfg: DictConfig, folder: RunFolder) -> None:
     """Refuse a folder whose run has another configuration than this one, but for where its numbers are sent."""
+    if differing := list(differing_values(cfg, folder)):
+        raise run_exists_error(folder, f" of another configuration ({', '.join(differing[:5])})")
+
+
+def differing_values(cfg: DictConfig, folder: RunFolder) -> dict[str, tuple[Any, Any]]:
+    """What a configuration and that of a folder's run have different, but for where its numbers are sent.
+
+    Returns:
+        The values of both, the folder's last, by their full keys; None stands for a key that one does not have.
+    """
     settled = cfg.copy()
     settle_budget(settled)
     settle_folder(settled)
     ours, theirs = flat(settled), flat(folder.config(trust=True))  # which is compared, and not built
     differing = sorted(key for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key))
-    differing = [key for key in differing if not key.startswith("logger")]
-    if differing:
-        raise run_exists_error(folder, f" of another configuration ({', '.join(differing[:5])})")
+    return {key: (ours.get(key), theirs.get(key)) for key in differing if not key.startswith("logger")}
 
 
 def flat(cfg: DictConfig) -> dict[str, Any]:
