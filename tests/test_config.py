@@ -536,7 +536,7 @@ def test_commands_and_their_words():
     assert split_command(["model=gan"]) == ("train", ["model=gan"])
     assert split_command(["-m", "seed=0,1"]) == ("train", ["-m", "seed=0,1"])
     assert split_command(["resume", "run=x"]) == ("resume", ["run=x"])
-    with pytest.raises(UserError, match=r"resum is not a command. Did you mean resume\? Allowed: train, resume"):
+    with pytest.raises(UserError, match=r"resum is not a command. Did you mean resume\? Allowed: train, study, resume"):
         split_command(["resum"])
 
 
