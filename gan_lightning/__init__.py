@@ -7,7 +7,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if sys.argv[:1] == ["-m"] and not sys.flags.safe_path:
+if sys.argv[:1] == ["-m"] and sys.orig_argv[-len(sys.argv)].endswith("gan_lightning") and not sys.flags.safe_path:
     # `python -m gan_lightning` would look for modules in the current folder first: a file there, perhaps of a
     # stranger's run, must not replace a library's; `config.stored.import_from_here` lets the user's own be found
     sys.path.pop(0)
