@@ -1,7 +1,5 @@
 """The Python API of a trained generator: load it, draw from it, interpolate, and find the image nearest to another."""
 
-import base64
-import io
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
@@ -13,7 +11,7 @@ from torch import Tensor
 
 from gan_lightning.errors import UserError
 from gan_lightning.export import Trained, read_trained
-from gan_lightning.images import SHOWN_SIZE, ImageShape, enlarge, grid, to_float, to_pil
+from gan_lightning.images import SHOWN_SIZE, ImageShape, data_uri, enlarge, grid, png, to_float, to_pil
 from gan_lightning.interpolation import Kind, paths
 from gan_lightning.labels import Labels, to_numbers
 from gan_lightning.models.module import Weights
@@ -188,10 +186,9 @@ class Generator:
 
     def _repr_html_(self) -> str:
         """What Jupyter shows: a grid of samples, and what drew them."""
-        picture = base64.b64encode(self._repr_png_()).decode()
         facts = f"{self!r}, {self.facts.generator_steps:,} generator steps, seed 0"
         return (
-            f'<figure style="margin:0"><img alt="samples" width="480" src="data:image/png;base64,{picture}">'
+            f'<figure style="margin:0"><img alt="samples" width="480" src="{data_uri(self.grid())}">'
             f"<figcaption>{escape(facts)}</figcaption></figure>"
         )
 
@@ -200,10 +197,3 @@ def check_count(name: str, value: Any, least: int = 1) -> None:
     """Refuse a number of images or steps that is none."""
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise UserError(f"{name}={value} is not allowed: type a whole number, {least} or more")
-
-
-def png(picture: Image.Image) -> bytes:
-    """A picture as the bytes of a PNG file."""
-    file = io.BytesIO()
-    picture.save(file, format="png")
-    return file.getvalue()

@@ -1,5 +1,6 @@
 """Images between the data and the run folder: float (N, C, H, W) in [-1, 1]; uint8 at rest and on the wire."""
 
+import base64
 import io
 import logging
 import math
@@ -225,3 +226,15 @@ def make_palette(pictures: Sequence[Image.Image]) -> Image.Image:
     palette = Image.new("P", (1, 1))
     palette.putpalette([255 * level // (grays - 1) for level in range(grays) for _ in range(3)])
     return palette
+
+
+def png(picture: Image.Image) -> bytes:
+    """A picture as the bytes of a PNG file."""
+    file = io.BytesIO()
+    picture.save(file, format="png")
+    return file.getvalue()
+
+
+def data_uri(picture: Image.Image) -> str:
+    """A picture as the address of an img, with the PNG file in it."""
+    return f"data:image/png;base64,{base64.b64encode(png(picture)).decode()}"

@@ -81,7 +81,7 @@ def write_mp4(images: "Tensor", out: Path) -> None:
     width, height = (size - size % 2 for size in pictures[0].size)  # H.264 halves the resolution of colors
     with replacing(out) as file, av.open(file, "w", format="mp4") as film:
         stream = film.add_stream("libx264", rate=max(1, round(len(pictures) / FILM_SECONDS)), options={"crf": "18"})
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"  # what every player shows
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"  # what every video program shows
         for picture in pictures:
             film.mux(stream.encode(av.VideoFrame.from_image(picture.crop((0, 0, width, height)))))
         film.mux(stream.encode())

@@ -15,6 +15,7 @@ from torch import Tensor
 from gan_lightning.errors import UserError
 from gan_lightning.export.facts import Facts, Trained
 from gan_lightning.export.interpret import interpret
+from gan_lightning.export.parity import LARGEST_DIFFERENCE, largest_difference
 from gan_lightning.export.program import INSTEAD, Program, trace
 from gan_lightning.export.reading import SUFFIX
 from gan_lightning.export.reference import Reference, reference_of
@@ -24,9 +25,6 @@ from gan_lightning.sampling import Sampler
 
 CHECKED_IMAGES = 16
 """Images by which the page's program is compared with PyTorch."""
-
-MOST_ERROR = 1.0
-"""By how much a pixel of the page may differ from PyTorch's, of 255."""
 
 DIRECTIONS = 8
 """Latent directions that have a slider."""
@@ -79,7 +77,7 @@ def make_page(runs: Sequence[Shown]) -> Page:
 
     Raises:
         UserError: A page cannot carry a generator, with the layer's name; its pixels would differ from PyTorch's by
-            more than `MOST_ERROR`; or the generators do not take the same inputs.
+            more than `LARGEST_DIFFERENCE`; or the generators do not take the same inputs.
     """
     check_alike(runs)
     weights = Constants()
@@ -215,18 +213,19 @@ def pixel_error(run: Shown, program: Program) -> float:
     """The largest difference of a pixel, of 255, between the page's program and the run's own generator.
 
     Raises:
-        UserError: It is above `MOST_ERROR`, or the generator's numbers are not finite.
+        UserError: It is above `LARGEST_DIFFERENCE`, or the generator's numbers are not finite.
     """
     inputs = run.sampler.sample_inputs(CHECKED_IMAGES, seed=0)
     expected = run.sampler.generate(inputs).cpu()
     images = torch.cat([interpret(program, z[None].cpu(), y[None].cpu()) for z, y in zip(*inputs, strict=True)])
     if not images.isfinite().all():
         raise UserError(f"the weights are too large for a page, or not finite: training diverged; {INSTEAD}")
-    error = (images.clamp(-1, 1) - expected.clamp(-1, 1)).abs().max().item() * 127.5
-    if error > MOST_ERROR:
+    error = float(largest_difference(images.clamp(-1, 1), expected.clamp(-1, 1)))
+    if error > LARGEST_DIFFERENCE:
         raise UserError(
-            f"a page's images of {run.name} would differ from PyTorch's by {error:.1f}/255, and {MOST_ERROR:.0f}/255 "
-            f"is allowed: {network_name(run)} needs weights more exact than a page's 16 bits; {INSTEAD}"
+            f"a page's images of {run.name} would differ from PyTorch's by {error:.1f}/255, and "
+            f"{LARGEST_DIFFERENCE:.0f}/255 is allowed: {network_name(run)} needs weights more exact than a "
+            f"page's 16 bits; {INSTEAD}"
         )
     return error
 

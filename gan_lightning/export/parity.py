@@ -15,6 +15,11 @@ LARGEST_DIFFERENCE = 1.0
 """Largest difference of a pixel, of 255, that an export may have."""
 
 
+def largest_difference(images: Tensor, expected: Tensor) -> Tensor:
+    """The largest difference of a pixel of two batches of images in [-1, 1], in 255ths of their range."""
+    return (images - expected).abs().max() * 127.5
+
+
 def check_parity(sampler: Sampler, exported: Callable[[Inputs], Tensor]) -> float:
     """The largest difference of a pixel between a generator's images and its export's, in 255ths of their range.
 
@@ -26,8 +31,8 @@ def check_parity(sampler: Sampler, exported: Callable[[Inputs], Tensor]) -> floa
         UserError: The difference is larger than `LARGEST_DIFFERENCE`; such an export is never written.
     """
     batches = [sampler.sample_inputs(count, seed) for seed, count in enumerate(COMPARED)]
-    differences = torch.stack([(exported(inputs) - sampler.generate(inputs)).abs().max() for inputs in batches])
-    difference = float(differences.max() * 127.5)
+    differences = [largest_difference(exported(inputs), sampler.generate(inputs)) for inputs in batches]
+    difference = float(torch.stack(differences).max())
     if not difference <= LARGEST_DIFFERENCE:  # not a number is refused, too
         raise UserError(
             f"the export's pixels differ from the trained generator's by up to {difference:.3g} of 255, and "

@@ -1,14 +1,12 @@
 """Pictures of a report: the sample grids of every run over training, and those of its evaluation, as data URIs."""
 
-import base64
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from PIL import Image
 
-from gan_lightning.images import GAP, Frame, read_frame, spread
+from gan_lightning.images import GAP, Frame, data_uri, read_frame, spread
 from gan_lightning.report.reading import ReportedRun
 from gan_lightning.training.readers import report
 
@@ -85,13 +83,6 @@ def crop(frame: Frame, size: object) -> Image.Image:
     images = max((SIDE - GAP) // cell, 1)
     side = images * cell + GAP
     return picture.crop((0, 0, min(side, picture.width), min(side, picture.height)))
-
-
-def data_uri(picture: Image.Image) -> str:
-    """A picture as the address of an img."""
-    file = io.BytesIO()
-    picture.save(file, "png")
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
 def evaluation_pictures(run: ReportedRun) -> dict[str, str]:

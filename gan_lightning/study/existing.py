@@ -8,7 +8,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from gan_lightning.errors import UserError
-from gan_lightning.runs import CONFIG_FILE
+from gan_lightning.report.reading import find_run_folders
 from gan_lightning.study.plan import Job
 from gan_lightning.training.ending import readable
 from gan_lightning.training.lock import locked_run
@@ -50,8 +50,7 @@ def finished_runs(place: Path) -> list[RunFolder]:
     Raises:
         UserError: There are none.
     """
-    files = [file for depth in ("", "*/", "*/*/", "*/*/*/") for file in sorted(place.glob(f"{depth}{CONFIG_FILE}"))]
-    runs = [RunFolder(file.parent.parent.resolve()) for file in files]
+    runs = [RunFolder(folder.resolve()) for folder in find_run_folders(place)]
     finished = [run for run in runs if run.status().get("state") == "finished"]
     if not finished:
         raise UserError(f"runs={place} holds no finished run; type a run folder, a folder of them, or leave it out")
